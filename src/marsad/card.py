@@ -1,0 +1,130 @@
+"""Model cards, computed from the run record alone: no figure in a card is typed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from huggingface_hub import EvalResult, ModelCardData
+from jinja2 import Environment, StrictUndefined
+
+from marsad.errors import ModelError
+from marsad.evaluation import read_metrics
+from marsad.files import atomic_write
+from marsad.model_folder import ModelFolder, ModelSettings, read_settings
+
+_TEMPLATE = Path(__file__).with_name("card.md.jinja")
+_TASKS = {
+    "joint": "Finds named entities (12 labels) and classifies events (23 types).",
+    "ner": "Finds named entities (12 labels).",
+    "events": "Classifies events (23 types).",
+}
+_OWN_CORPUS = "data/corpus/"
+_OWN_CORPUS_NOTE = (
+    "Texts and annotation of the training corpus were written by a language model, not by people, "
+    "and the events in them are invented; the corpus's dataset card says how.\n"
+)
+
+
+def write_card(folder: ModelFolder) -> Path:
+    """Write ``README.md`` from ``metrics.json``, ``run.yaml`` and ``config.json``.
+
+    Raises:
+        ModelError: the model was never evaluated, or a file of the record is missing.
+
+    """
+    settings = read_settings(folder)
+    run_file = folder.require("run", "write cards for folders that `marsad train` wrote")
+    run = yaml.safe_load(run_file.read_text(encoding="utf-8"))
+    metrics = read_metrics(folder)
+    if not metrics.get("evaluations"):
+        raise ModelError(
+            f"{folder.path}: not evaluated yet; run: marsad evaluate {folder.path} DATA"
+        )
+    text = f"---\n{card_data(settings, run, metrics).to_yaml()}\n---\n\n"
+    text += render(folder, settings, run, metrics)
+    with atomic_write(folder["card"]) as out:
+        out.write(text)
+    folder.write_checksums()
+    return folder["card"]
+
+
+def render(
+    folder: ModelFolder, settings: ModelSettings, run: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> str:
+    """Fill the template; an unknown name in it is an error."""
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    environment.globals |= {"pct": _percent, "table": _table}
+    evaluations = metrics["evaluations"]
+    own = str(run["data"]["train"]).startswith(_OWN_CORPUS)
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        settings=settings,
+        run=run,
+        evaluations=evaluations,
+        scorer=next(iter(evaluations.values()))["scorer"],
+        export=metrics.get("export"),
+        tasks=_TASKS[settings.task],
+        flags=_flags(run, evaluations),
+        data_note=_OWN_CORPUS_NOTE if own else "",
+        folder=folder.path,
+    )
+
+
+def card_data(
+    settings: ModelSettings, run: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> ModelCardData:
+    """Return the Hugging Face metadata with a ``model-index`` of the evaluations."""
+    results = [
+        EvalResult(
+            task_type=task,
+            dataset_type=name,
+            dataset_name=evaluation["data"],
+            metric_type="f1",
+            metric_name=f"{metric} micro F1",
+            metric_value=round(evaluation[part]["micro"]["f1"], 4),
+        )
+        for name, evaluation in metrics["evaluations"].items()
+        for part, task, metric in (
+            ("entities", "token-classification", "strict span"),
+            ("events", "text-classification", "event type"),
+        )
+        if evaluation[part]
+    ]
+    hub_encoder = ":" not in run["encoder"] and "/" in run["encoder"]
+    return ModelCardData(
+        language="ar",
+        license="apache-2.0",
+        library_name="marsad",
+        pipeline_tag="text-classification" if settings.task == "events" else "token-classification",
+        tags=["arabic", "named-entity-recognition", "event-detection", "conflict", "news"],
+        base_model=run["encoder"] if hub_encoder else None,
+        model_name=settings.name,
+        eval_results=results,
+    )
+
+
+def _flags(run: Mapping[str, Any], evaluations: Mapping[str, Any]) -> str:
+    """Say in one sentence what a hasty reader must not miss."""
+    seen = {run["data"]["train"], run["data"]["dev"]} & {e["data"] for e in evaluations.values()}
+    if seen:
+        return f"Figures on {', '.join(sorted(seen))} are on data that training or selection saw."
+    return ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _table(
+    rows: Mapping[str, Mapping[str, float]], micro: Mapping[str, float] | None, head: str
+) -> str:
+    lines = [
+        f"| {head} | precision | recall | F1 | support | predicted |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, score in [*rows.items(), *([("**micro**", micro)] if micro else [])]:
+        figures = " | ".join(_percent(score[key]) for key in ("precision", "recall", "f1"))
+        lines.append(f"| {name} | {figures} | {score['support']} | {score['predicted']} |")
+    return "\n".join(lines)

@@ -1,0 +1,72 @@
+"""The command line: parses, calls the library, prints. Heavy packages load inside commands."""
+
+import logging
+import sys
+import traceback
+
+import click
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from marsad import __version__
+from marsad.cli import card, data, evaluate, export, predict, train
+from marsad.errors import MarsadError
+
+app = typer.Typer(
+    help="Marsad: entities and events in Arabic conflict news.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data.app, name="data")
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
+app.command("predict")(predict.predict)
+app.add_typer(card.app, name="card")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Say more on stderr."),
+) -> None:
+    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    logging.basicConfig(format="%(message)s", handlers=[handler], level=logging.WARNING)
+    logging.getLogger("marsad").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 2 for wrong input, 1 for a fault of ours."""
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except MarsadError as error:
+        print(f"marsad: {error}", file=sys.stderr)
+        return 2
+    except click.ClickException as error:
+        print(f"marsad: {error.format_message()}; see --help", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        print("marsad: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone
+        return 0
+    except Exception:
+        traceback.print_exc()
+        print("marsad: this is our fault; please report it with the lines above", file=sys.stderr)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Entry point of the ``marsad`` command."""
+    sys.exit(run())

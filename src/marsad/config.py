@@ -1,0 +1,179 @@
+"""The configuration of a run: one frozen, closed type; YAML is only its serialisation.
+
+Unknown keys are errors that name the nearest known key. ``marsad train CONFIG key.sub=value``
+overrides single keys with the same checks.
+"""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from marsad.errors import ConfigError, did_you_mean
+from marsad.files import read_text
+
+Task = Literal["joint", "ner", "events"]
+Pooling = Literal["attention", "first"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class DataConfig(Section):
+    """Corpus files, JSON Lines in the document format."""
+
+    train: Path
+    dev: Path
+    test: Path
+
+
+class WindowConfig(Section):
+    """How documents are cut for the encoder."""
+
+    max_tokens: int = Field(
+        192, ge=16, le=8192, description="pieces in a window, specials included"
+    )
+    overlap: int = Field(24, ge=0, description="words shared by the parts of a sentence cut in two")
+
+    @model_validator(mode="after")
+    def _overlap_leaves_room(self) -> Self:
+        if self.overlap * 4 > self.max_tokens:
+            raise ValueError("overlap may be at most a quarter of max_tokens")
+        return self
+
+
+class ModelConfig(Section):
+    """Heads over the encoder, and what each loss weighs."""
+
+    dropout: float = Field(0.1, ge=0, lt=1)
+    pooling: Pooling = Field(
+        "attention",
+        description="what the event head reads: the sentence's tokens, weighted for each type, "
+        "or the first token of a window that holds one sentence, as transformers' classes do",
+    )
+    entity_weight: float = Field(1.0, ge=0)
+    clitic_weight: float = Field(0.3, ge=0)
+    event_weight: float = Field(1.0, ge=0)
+    realis_weight: float = Field(0.3, ge=0)
+    event_positive_weight: float = Field(
+        1.0, gt=0, description="weight of a present event type against an absent one"
+    )
+
+
+class TrainConfig(Section):
+    """Optimisation."""
+
+    epochs: float = Field(8, gt=0)
+    batch_size: int = Field(8, ge=1, description="windows in a batch")
+    learning_rate: float = Field(2e-4, gt=0, description="of the encoder")
+    head_learning_rate: float = Field(1e-3, gt=0, description="of the heads")
+    weight_decay: float = Field(0.01, ge=0)
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
+    precision: Precision = Field("auto", description="auto: bf16 where the device computes in it")
+
+
+class ExportConfig(Section):
+    """ONNX files and the gate they must pass."""
+
+    int8: bool = True
+    max_difference: float = Field(1e-3, gt=0, description="of logits, ONNX fp32 against torch")
+    max_loss: float = Field(0.01, ge=0, le=1, description="of the dev score, int8 against fp32")
+
+
+class RunConfig(Section):
+    """One complete run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    task: Task = "joint"
+    encoder: str = Field(description="hub id, local folder, or builtin:NAME")
+    output: Path
+    seed: int = Field(13, ge=0)
+    data: DataConfig
+    window: WindowConfig = WindowConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    export: ExportConfig = ExportConfig()
+
+    @model_validator(mode="after")
+    def _events_alone_pool_the_first_token(self) -> Self:
+        if self.task == "events" and self.model.pooling != "first":
+            raise ValueError(
+                "task events is saved as a transformers class: set model.pooling: first"
+            )
+        return self
+
+    def to_yaml(self) -> str:
+        """Return the complete configuration, defaults included."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def load_config(path: Path, *, overrides: tuple[str, ...] = ()) -> RunConfig:
+    """Read a configuration file and apply ``key.sub=value`` overrides.
+
+    Relative paths in it are relative to the working directory.
+
+    Raises:
+        ConfigError: not YAML, an unknown key, a value of the wrong type or out of range.
+        DataError: the file is missing, empty or not UTF-8.
+
+    """
+    text = read_text(path)
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: a configuration is a mapping of keys; see configs/joint.yaml")
+    for override in overrides:
+        _apply(raw, override)
+    try:
+        return RunConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_problem(error)}") from None
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"override {override!r} is not key.sub=value")
+    *parents, last = key.split(".")
+    section = raw
+    for parent in parents:
+        child = section.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"override {override!r}: {parent!r} is no section")
+        section = child
+    try:
+        section[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"override {override!r}: the value is not YAML") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Say in one line what is wrong first, and how many problems there are."""
+    first, *rest = error.errors()
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        problem = (
+            f"unknown key {key!r}{did_you_mean(str(first['loc'][-1]), _keys_beside(first['loc']))}"
+        )
+    elif first["type"] == "missing":
+        problem = f"key {key!r} is missing"
+    else:
+        problem = f"{key}: {first['msg']}, not {first['input']!r}"
+    return problem + (f" (and {len(rest)} more)" if rest else "")
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    section: type[BaseModel] = RunConfig
+    for part in location[:-1]:
+        annotation = section.model_fields[str(part)].annotation
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
+        section = annotation
+    return list(section.model_fields)

@@ -1,0 +1,83 @@
+"""Evaluation: a model read over annotated documents, scored, and recorded in ``metrics.json``."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from marsad.corpus import read_corpus
+from marsad.document import Document
+from marsad.errors import ModelError
+from marsad.files import atomic_write
+from marsad.labels import scheme
+from marsad.model_folder import ModelFolder, sha256
+from marsad.reader import Reader
+from marsad.runtime import load
+from marsad.scoring import SCORER_VERSION, Scores, score
+
+
+def evaluate(folder: ModelFolder, data: Path, *, file: str | None = None) -> Scores:
+    """Score a model on a corpus file and record the figures under the file's name.
+
+    Raises:
+        DataError: the file is unreadable or has an error.
+        ModelError: the folder holds no usable model.
+
+    """
+    documents = read_corpus(data)
+    reader = load(folder.path, file=file)
+    scores = score_reader(reader, documents)
+    record = {
+        "data": str(data),
+        "data_sha256": sha256(data),
+        "read_with": reader.source,
+        "scheme": scheme().digest,
+        "scorer": SCORER_VERSION,
+        "overall": scores.overall,
+        "never_predicted": scores.never_predicted,
+        **asdict(scores),
+    }
+    record_metrics(folder, "evaluations", {**_evaluations(folder), data.stem: record})
+    return scores
+
+
+def score_reader(reader: Reader, documents: Sequence[Document]) -> Scores:
+    """Read documents on their annotated sentences and score what was read."""
+    predicted = list(reader.pipe(documents))
+    task = reader.settings.task
+    return score(documents, predicted, entities=task != "events", events=task != "ner")
+
+
+def read_metrics(folder: ModelFolder) -> dict[str, Any]:
+    """Return what ``metrics.json`` holds, or nothing where it does not exist yet.
+
+    Raises:
+        ModelError: the file is damaged.
+
+    """
+    path = folder["metrics"]
+    if not path.exists():
+        return {}
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not JSON ({error}); delete it and evaluate again") from None
+    if not isinstance(metrics, dict):
+        raise ModelError(f"{path}: not a metrics file; delete it and evaluate again")
+    return metrics
+
+
+def record_metrics(folder: ModelFolder, key: str, value: object) -> None:
+    """Set one part of ``metrics.json`` and renew the checksums."""
+    metrics = read_metrics(folder) | {key: value}
+    with atomic_write(folder["metrics"]) as out:
+        json.dump(metrics, out, ensure_ascii=False, indent=2)
+        out.write("\n")
+    folder.write_checksums()
+
+
+def _evaluations(folder: ModelFolder) -> dict[str, Any]:
+    evaluations = read_metrics(folder).get("evaluations", {})
+    assert isinstance(evaluations, dict)
+    return evaluations

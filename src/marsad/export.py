@@ -1,0 +1,166 @@
+"""Export: a checkpoint as ONNX, fp32 and int8, each let through only when it behaves.
+
+fp32 must give the checkpoint's logits; int8 must keep the dev score. A file that fails is not
+left behind.
+"""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from marsad.config import ExportConfig, load_config
+from marsad.corpus import read_corpus
+from marsad.document import Document
+from marsad.errors import ExportError
+from marsad.evaluation import record_metrics, score_reader
+from marsad.files import atomic_path
+from marsad.model_folder import ModelFolder, ModelSettings, read_settings
+from marsad.modeling import MarsadModel, load_model
+from marsad.reader import WORD_HEADS, Reader
+from marsad.runtime import OnnxBackend, read_tokenizer
+from marsad.text.windows import Batch, SpecialIds, make_batch
+from marsad.torch_backend import TorchBackend
+
+log = logging.getLogger(__name__)
+
+OPSET = 20
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export measured: agreement with the checkpoint, dev scores and sizes in bytes."""
+
+    opset: int
+    max_difference: float
+    checkpoint_score: float
+    onnx_bytes: int
+    int8_score: float | None = None
+    int8_bytes: int | None = None
+
+
+def export(folder: ModelFolder, *, int8: bool | None = None) -> ExportReport:
+    """Write ``model.onnx`` and, unless the run says otherwise, ``model.int8.onnx``.
+
+    Raises:
+        ExportError: a file fails its gate; the message says by how much.
+        ModelError: the folder has no checkpoint.
+        DataError: the dev split that the gate needs cannot be read.
+
+    """
+    settings = read_settings(folder)
+    run = load_config(folder.require("run", "export a folder that `marsad train` wrote"))
+    model = load_model(folder, settings, run.model)
+    dev = read_corpus(run.data.dev)
+    reader = Reader(read_tokenizer(folder["tokenizer"]), settings, TorchBackend(model))
+    reference = score_reader(reader, dev).overall
+    difference = _export_fp32(model, settings, folder, run.export)
+    report = ExportReport(OPSET, difference, reference, folder["onnx"].stat().st_size)
+    if run.export.int8 if int8 is None else int8:
+        score = _export_int8(reader, folder, dev, reference, run.export)
+        size = folder["onnx_int8"].stat().st_size
+        report = replace(report, int8_score=score, int8_bytes=size)
+    record_metrics(folder, "export", asdict(report))
+    return report
+
+
+def _export_fp32(
+    model: MarsadModel, settings: ModelSettings, folder: ModelFolder, limits: ExportConfig
+) -> float:
+    with atomic_path(folder["onnx"]) as temporary:
+        write_onnx(model, temporary)
+        difference = max_difference(TorchBackend(model), OnnxBackend(temporary), settings)
+        if not difference <= limits.max_difference:
+            raise ExportError(
+                f"{folder['onnx']}: logits differ from the checkpoint by {difference:.2g}, "
+                f"more than export.max_difference={limits.max_difference:g}; nothing was written"
+            )
+    return difference
+
+
+def write_onnx(model: MarsadModel, path: Path) -> None:
+    """Trace all heads into one graph with free batch size, length and number of sentences."""
+    example = make_batch([[1] * 16, [1] * 12], [[(1, 8), (8, 15)]] * 2, SpecialIds(1, 1, 1))
+    tensors = tuple(torch.from_numpy(array) for array in example)
+    with torch.inference_mode():
+        heads = tuple(model.eval()(*tensors))
+    rows, length = torch.export.Dim("rows"), torch.export.Dim("length")
+    axes = ({0: rows, 1: length}, {0: rows, 1: length}, {0: rows, 1: torch.export.Dim("sentences")})
+    if model.task == "ner":
+        axes = (*axes[:2], {2: length})
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            _Ordered(model, heads).eval(),
+            tensors,
+            input_names=list(Batch._fields),
+            output_names=list(heads),
+            dynamic_shapes=axes,
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+        )
+    assert program is not None
+    program.save(path, external_data=False)
+
+
+class _Ordered(torch.nn.Module):
+    """The model with its logits as a tuple, which is what the exporter names outputs by."""
+
+    def __init__(self, model: MarsadModel, heads: Sequence[str]) -> None:
+        super().__init__()
+        self.model = model
+        self.heads = heads
+
+    def forward(self, *batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        logits = self.model(*batch)
+        return tuple(logits[head] for head in self.heads)
+
+
+def max_difference(reference: TorchBackend, other: OnnxBackend, settings: ModelSettings) -> float:
+    """Return the largest difference of any logit over batches of three shapes, without padding."""
+    random = np.random.default_rng(0)
+    vocabulary = reference.model.encoder.config.vocab_size
+    largest = 0.0
+    for rows, length in ((1, 4), (4, 33), (2, settings.max_tokens)):
+        sizes = [length, *[length // 2] * (rows - 1)]
+        ids = [random.integers(0, vocabulary, size) for size in sizes]
+        batch = make_batch(ids, [[(0, 2), (2, size)] for size in sizes], settings.special)
+        one, two = reference(batch), other(batch)
+        for head, logits in one.items():
+            gap = np.abs(logits - two[head])
+            gap = gap[batch.attention_mask == 1] if head in WORD_HEADS else gap
+            largest = max(largest, float(gap.max()))
+    return largest
+
+
+def _export_int8(
+    reader: Reader,
+    folder: ModelFolder,
+    dev: Sequence[Document],
+    reference: float,
+    limits: ExportConfig,
+) -> float:
+    with atomic_path(folder["onnx_int8"]) as temporary:
+        quantize(folder["onnx"], temporary)
+        own = Reader(reader.tokenizer, reader.settings, OnnxBackend(temporary))
+        score = score_reader(own, dev).overall
+        if reference - score > limits.max_loss:
+            raise ExportError(
+                f"{folder['onnx_int8']}: dev score falls from {reference:.4f} to {score:.4f}, by "
+                f"{reference - score:.4f}, more than export.max_loss={limits.max_loss:g}; "
+                "int8 was not written"
+            )
+    return score
+
+
+def quantize(source: Path, target: Path) -> None:
+    """Quantise weights to int8 per channel; activations are quantised at run time."""
+    quantize_dynamic(source, target, weight_type=QuantType.QInt8, per_channel=True)

@@ -1,0 +1,78 @@
+"""Files of the user: read with a clear word on what is wrong, written whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from marsad.errors import DataError
+
+
+def decode_text(data: bytes, where: str) -> str:
+    """Decode UTF-8 text, dropping a byte-order mark.
+
+    Raises:
+        DataError: the bytes are empty, binary or not UTF-8.
+
+    """
+    if b"\x00" in data:
+        raise DataError(f"{where}: binary data, not text; give a UTF-8 text file")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{where}:{line}: not UTF-8 (byte {error.start}); convert it, "
+            "for example with `iconv -f WINDOWS-1256 -t UTF-8`"
+        ) from None
+    if not text.strip():
+        raise DataError(f"{where}: empty; nothing to read")
+    return text
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file; line ends stay as they are, for offsets count them.
+
+    Raises:
+        DataError: the file is missing, a folder, unreadable, empty, binary or not UTF-8.
+
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: is a folder; name a file in it") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
+    return decode_text(data, str(path))
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``, renamed to it when the block ends without error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[TextIO]:
+    """Open ``path`` for writing UTF-8; it appears whole at the end of the block or not at all."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
+        yield out
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

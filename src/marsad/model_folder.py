@@ -1,0 +1,142 @@
+"""A model folder: which files it holds, what they say of the model, and their checksums."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from marsad.config import Pooling, Task
+from marsad.errors import ModelError
+from marsad.files import atomic_write
+from marsad.labels import Scheme, read_scheme, scheme
+from marsad.text.windows import SpecialIds
+
+SETTINGS_KEY = "marsad"
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """The layout of a model folder; saving, loading, checksums and cards iterate over it."""
+
+    path: Path
+
+    FILES: ClassVar[Mapping[str, str]] = {
+        "card": "README.md",
+        "config": "config.json",
+        "run": "run.yaml",
+        "metrics": "metrics.json",
+        "labels": "labels.yaml",
+        "tokenizer": "tokenizer.json",
+        "tokenizer_config": "tokenizer_config.json",
+        "weights": "model.safetensors",
+        "heads": "heads.safetensors",
+        "onnx": "model.onnx",
+        "onnx_int8": "model.int8.onnx",
+    }
+    CHECKSUMS: ClassVar[str] = "SHA256SUMS"
+
+    def __getitem__(self, role: str) -> Path:
+        """Return the path of the file with this role, whether or not it exists."""
+        return self.path / self.FILES[role]
+
+    def present(self) -> Iterator[Path]:
+        """Yield the files of the layout that exist."""
+        return (self[role] for role in self.FILES if self[role].exists())
+
+    def require(self, role: str, remedy: str) -> Path:
+        """Return the path of a file that must exist.
+
+        Raises:
+            ModelError: it does not; the message names ``remedy``.
+
+        """
+        if not self.path.is_dir():
+            raise ModelError(f"{self.path}: no such model folder; {remedy}")
+        if not self[role].exists():
+            raise ModelError(f"{self.path}: no {self.FILES[role]} in this folder; {remedy}")
+        return self[role]
+
+    def write_checksums(self) -> None:
+        """Write ``SHA256SUMS`` in the format of ``sha256sum``."""
+        lines = (f"{sha256(path)}  {path.name}\n" for path in self.present())
+        with atomic_write(self.path / self.CHECKSUMS) as out:
+            out.writelines(lines)
+
+    def verify(self, *roles: str) -> None:
+        """Compare files with ``SHA256SUMS``, when that is there.
+
+        Raises:
+            ModelError: a file was changed or is not listed.
+
+        """
+        listing = self.path / self.CHECKSUMS
+        if not listing.exists():
+            return
+        lines = listing.read_text(encoding="utf-8").splitlines()
+        expected = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+        for path in (self[role] for role in roles or self.FILES):
+            if path.exists() and expected.get(path.name) != sha256(path):
+                raise ModelError(
+                    f"{path}: does not match {listing.name}; take the folder anew, "
+                    "or write the card again if you changed it on purpose"
+                )
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What a reader must know of a model besides its weights; kept in ``config.json``."""
+
+    name: str
+    version: str
+    task: Task
+    pooling: Pooling
+    scheme_digest: str
+    max_tokens: int
+    overlap: int
+    special: SpecialIds
+
+    @property
+    def max_sentences(self) -> int:
+        """How many sentences a window may hold."""
+        return 1 if self.pooling == "first" else self.max_tokens
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return asdict(self)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_settings(folder: ModelFolder) -> ModelSettings:
+    """Read the settings of a model and check that its label file is the one it was trained with.
+
+    Raises:
+        ModelError: no model in the folder, or one of another label scheme.
+
+    """
+    path = folder.require("config", "name a folder that `marsad train` wrote")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))[SETTINGS_KEY]
+        settings = ModelSettings(**{**raw, "special": SpecialIds(**raw["special"])})
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        raise ModelError(
+            f"{path}: not the config of a marsad model; name a folder that `marsad train` wrote"
+        ) from None
+    _check_scheme(read_scheme(folder["labels"]), settings, folder)
+    return settings
+
+
+def _check_scheme(own: Scheme, settings: ModelSettings, folder: ModelFolder) -> None:
+    if own.digest != settings.scheme_digest:
+        raise ModelError(f"{folder['labels']}: not the label file the model was trained with")
+    if own.digest != scheme().digest:
+        raise ModelError(
+            f"{folder.path}: trained under label scheme {own.digest}, this marsad has "
+            f"{scheme().digest}; use the marsad version that made the model"
+        )

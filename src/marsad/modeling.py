@@ -1,0 +1,241 @@
+"""The model: one encoder, two heads on words and two on sentences.
+
+The entity head is a linear layer on every token, exactly ``XForTokenClassification`` of
+transformers. The event head pools each sentence's tokens for each type by attention (Mullenbach et
+al. 2018, "Explainable Prediction of Medical Codes from Clinical Text"), then applies a dense tanh
+layer and a linear one; where a sentence is only its window's first token (``pooling: first``) that
+is exactly ``BertForSequenceClassification``. Models of one task are saved under those names, so
+any tool can load them.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+
+from marsad.config import ModelConfig, Task
+from marsad.errors import ModelError
+from marsad.files import atomic_path, atomic_write
+from marsad.labels import scheme
+from marsad.model_folder import SETTINGS_KEY, ModelFolder, ModelSettings
+from marsad.text.words import MAX_PROCLITIC
+
+IGNORED = -100  # a target that takes no part in the loss
+FAR = 1e4  # taken from the score of a token that lies outside a sentence
+BASE_RATE = 0.05  # about how often a sentence reports one given event type
+
+
+class EventHead(nn.Module):
+    """Event types of each sentence, and the realis of each type."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        types, values = len(scheme().events), len(scheme().realis)
+        self.queries = nn.Linear(width, types, bias=False)
+        self.dense = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(width, types)
+        self.realis = nn.Linear(width, values)
+        self.realis_bias = nn.Parameter(torch.zeros(types, values))
+        nn.init.normal_(self.queries.weight, std=0.02)  # nearly the mean of the tokens at first
+        # Start from "rare" (Lin et al. 2017, "Focal Loss for Dense Object Detection", 3.3).
+        nn.init.constant_(self.out.bias, -math.log((1 - BASE_RATE) / BASE_RATE))
+
+    def forward(self, hidden: Tensor, sentence_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify sentences.
+
+        Args:
+            hidden: (batch, length, width).
+            sentence_mask: (batch, sentences, length), 1 for the tokens of each sentence.
+
+        Returns:
+            Type logits (batch, sentences, types), realis logits (batch, sentences, types, values).
+
+        """
+        scores = self.queries(hidden).transpose(1, 2).unsqueeze(1)  # batch, 1, types, length
+        scores = scores + (sentence_mask.unsqueeze(2) - 1) * FAR  # batch, sentences, types, length
+        pooled = scores.softmax(-1) @ hidden.unsqueeze(1)  # batch, sentences, types, width
+        pooled = self.dropout(torch.tanh(self.dense(pooled)))
+        events = (pooled * self.out.weight).sum(-1) + self.out.bias
+        return events, self.realis(pooled) + self.realis_bias
+
+
+class MarsadModel(nn.Module):
+    """Encoder and the heads that a task needs."""
+
+    def __init__(self, encoder: PreTrainedModel, task: Task, config: ModelConfig) -> None:
+        super().__init__()
+        width = encoder.config.hidden_size
+        self.encoder = encoder
+        self.task = task
+        self.options = config
+        self.dropout = nn.Dropout(config.dropout)
+        if task != "events":
+            self.tags = nn.Linear(width, len(scheme().tags))
+            self.proclitics = nn.Linear(width, MAX_PROCLITIC + 1)
+        if task != "ner":
+            self.events = EventHead(width, config.dropout)
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, sentence_mask: Tensor
+    ) -> dict[str, Tensor]:
+        """Return logits, as :class:`marsad.reader.Backend` says; see Batch for the inputs."""
+        output = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+        hidden = self.dropout(output.last_hidden_state)
+        logits: dict[str, Tensor] = {}
+        if self.task != "events":
+            logits |= {"tags": self.tags(hidden), "proclitics": self.proclitics(hidden)}
+        if self.task != "ner":
+            events, realis = self.events(hidden, sentence_mask)
+            logits |= {"events": events, "realis": realis}
+        return logits
+
+    def loss(self, logits: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        """Return the weighted sum of the heads' mean losses.
+
+        Args:
+            logits: as from :meth:`forward`.
+            targets: ``tags`` and ``proclitics`` (batch, length); ``events`` (batch, sentences,
+                types) with 0 for absent and 1 + realis id for present. IGNORED elsewhere.
+
+        """
+        weight = self.options
+        total = next(iter(logits.values())).new_zeros(())
+        if "tags" in logits:
+            total = total + weight.entity_weight * _cross_entropy(logits["tags"], targets["tags"])
+            proclitics = _cross_entropy(logits["proclitics"], targets["proclitics"])
+            total = total + weight.clitic_weight * proclitics
+        if "events" in logits:
+            events = targets["events"]
+            known, present = events != IGNORED, events > 0
+            positive = torch.tensor(weight.event_positive_weight, device=events.device)
+            binary = nn.functional.binary_cross_entropy_with_logits(
+                logits["events"].float()[known],
+                present[known].float(),
+                pos_weight=positive,
+                reduction="sum",
+            )
+            # Per sentence, not per decision: 23 types would make the loss vanish otherwise.
+            total = total + weight.event_weight * binary / known[..., 0].sum().clamp(min=1)
+            realis = torch.where(present, events - 1, IGNORED)
+            total = total + weight.realis_weight * _cross_entropy(logits["realis"], realis)
+        return total
+
+
+def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean over the known targets, 0 where none is known."""
+    flat = logits.float().flatten(0, -2)
+    summed = nn.functional.cross_entropy(
+        flat, targets.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+    return summed / (targets != IGNORED).sum().clamp(min=1)
+
+
+@dataclass(frozen=True)
+class _PlainNames:
+    """How transformers names the parts of a model of one task."""
+
+    architecture: str
+    rename: Mapping[str, str]
+
+
+def _plain_names(task: Task, encoder: PreTrainedModel) -> _PlainNames | None:
+    """Return transformers' own names, or None for a joint model, which it has no class for."""
+    family = type(encoder).__name__.removesuffix("Model")
+    base = f"{encoder.base_model_prefix}."
+    if task == "ner":
+        rename = {"encoder.": base, "tags.": "classifier."}
+        return _PlainNames(f"{family}ForTokenClassification", rename)
+    if task == "events":
+        if family != "Bert":
+            raise ModelError(f"task events needs a BERT encoder, not {family}; use task joint")
+        rename = {
+            "encoder.": base,
+            "events.dense.": f"{base}pooler.dense.",
+            "events.out.": "classifier.",
+        }
+        return _PlainNames(f"{family}ForSequenceClassification", rename)
+    return None
+
+
+def save_model(model: MarsadModel, folder: ModelFolder, settings: ModelSettings) -> None:
+    """Write weights and ``config.json``; the heads that transformers has no name for go apart."""
+    plain = _plain_names(model.task, model.encoder)
+    state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    config = model.encoder.config.to_dict() | {SETTINGS_KEY: settings.to_config()}
+    if plain is None:
+        config["architectures"] = ["MarsadModel"]
+        _save_tensors(state, folder["weights"])
+    else:
+        named = {_renamed(n, plain.rename): v for n, v in state.items() if _has(n, plain.rename)}
+        apart = {n: v for n, v in state.items() if not _has(n, plain.rename)}
+        config |= {"architectures": [plain.architecture], **_label_names(model.task)}
+        _save_tensors(named, folder["weights"])
+        _save_tensors(apart, folder["heads"])
+    with atomic_write(folder["config"]) as out:
+        json.dump(config, out, ensure_ascii=False, indent=2, sort_keys=True)
+        out.write("\n")
+
+
+def load_model(folder: ModelFolder, settings: ModelSettings, config: ModelConfig) -> MarsadModel:
+    """Load a model that :func:`save_model` wrote.
+
+    Raises:
+        ModelError: weights are missing, damaged or of another shape.
+
+    """
+    weights = folder.require("weights", "train it, or load one of its ONNX files")
+    encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder.path))  # type: ignore[no-untyped-call]
+    model = MarsadModel(without_pooler(encoder), settings.task, config)
+    plain = _plain_names(settings.task, model.encoder)
+    try:
+        state = load_file(weights)
+        if plain is not None:
+            back = {new: old for old, new in sorted(plain.rename.items(), key=lambda p: len(p[1]))}
+            back = dict(reversed(back.items()))  # longer prefixes first
+            state = {_renamed(name, back): value for name, value in state.items()}
+            state |= load_file(folder.require("heads", "take the folder anew"))
+        model.load_state_dict(state)
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(f"{weights}: does not fit its config ({reason}); take it anew") from None
+    return model.eval()
+
+
+def without_pooler(encoder: PreTrainedModel) -> PreTrainedModel:
+    """Drop the pooling layer that some encoders carry and no head of ours reads."""
+    if getattr(encoder, "pooler", None) is not None:
+        setattr(encoder, "pooler", None)  # noqa: B010 - a module attribute, unknown to its type
+    return encoder
+
+
+def _has(name: str, prefixes: Mapping[str, str]) -> bool:
+    return any(name.startswith(prefix) for prefix in prefixes)
+
+
+def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
+    old = next(prefix for prefix in prefixes if name.startswith(prefix))
+    return prefixes[old] + name.removeprefix(old)
+
+
+def _save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+
+
+def _label_names(task: Task) -> dict[str, object]:
+    names = scheme().tags if task == "ner" else scheme().event_names
+    labels: dict[str, object] = {
+        "id2label": {str(i): name for i, name in enumerate(names)},
+        "label2id": {name: i for i, name in enumerate(names)},
+    }
+    if task == "events":
+        labels["problem_type"] = "multi_label_classification"
+    return labels

@@ -1,0 +1,158 @@
+"""Entities as tags on words, and back: BIO (IOB2) with a proclitic length beside each ``B``.
+
+An entity covers whole words, except that its first word may carry proclitics outside it
+(بدرعا: the word starts one letter before the mention درعا). So a mention is a run of tags plus
+the number of leading letters of its first word that are not part of it. numpy only.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from marsad.document import Entity
+from marsad.text.words import MAX_PROCLITIC
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+class WordTags(NamedTuple):
+    """Targets of the words: tag ids, and proclitic lengths (-1 where no mention begins)."""
+
+    tags: Ints
+    proclitics: Ints
+
+
+class Misfit(NamedTuple):
+    """An entity that tags on words cannot express, and why."""
+
+    entity: Entity
+    reason: str
+
+
+def tag_words(
+    words: Ints, entities: Iterable[Entity], tag_names: Sequence[str]
+) -> tuple[WordTags, list[Misfit]]:
+    """Turn entities into one tag a word.
+
+    Args:
+        words: word offsets, shape (words, 2).
+        entities: mentions, flat.
+        tag_names: ``O``, ``B-X``, ``I-X``, …; positions are the tag ids.
+
+    Returns:
+        The tags, and the entities that do not fit words and were left out.
+
+    """
+    tag_id = {name: i for i, name in enumerate(tag_names)}
+    tags = np.zeros(len(words), dtype=np.int64)
+    proclitics = np.full(len(words), -1, dtype=np.int64)
+    misfits = []
+    for entity in sorted(entities):
+        first = int(np.searchsorted(words[:, 1], entity.start, side="right"))
+        last = int(np.searchsorted(words[:, 0], entity.end, side="left")) - 1
+        if reason := _misfit(words, entity, first, last, tags):
+            misfits.append(Misfit(entity, reason))
+            continue
+        tags[first] = tag_id[f"B-{entity.label}"]
+        tags[first + 1 : last + 1] = tag_id[f"I-{entity.label}"]
+        proclitics[first] = entity.start - words[first, 0]
+    return WordTags(tags, proclitics), misfits
+
+
+def _misfit(words: Ints, entity: Entity, first: int, last: int, tags: Ints) -> str | None:
+    if first >= len(words) or last < first:
+        return "holds no word"
+    if not 0 <= entity.start - words[first, 0] <= MAX_PROCLITIC:
+        return f"starts more than {MAX_PROCLITIC} characters inside a word"
+    if words[last, 1] != entity.end:
+        return "ends inside a word"
+    if tags[first : last + 1].any():
+        return "shares a word with another mention"
+    return None
+
+
+def legal_transitions(tag_names: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return which tag may follow which: ``I-X`` only after ``B-X`` or ``I-X``. Row: from."""
+    kinds = np.array([name[:1] for name in tag_names])
+    labels = np.array([name[2:] for name in tag_names])
+    same_label = labels[:, None] == labels[None, :]
+    allowed: npt.NDArray[np.bool_] = (kinds[None, :] != "I") | same_label
+    return allowed
+
+
+def best_legal_tags(scores: Floats, tag_names: Sequence[str]) -> Ints:
+    """Return the best legal tag sequence (Viterbi over hard BIO constraints).
+
+    Args:
+        scores: log-probabilities, shape (words, tags).
+        tag_names: names in the order of the columns.
+
+    """
+    greedy = scores.argmax(axis=1)
+    allowed = legal_transitions(tag_names)
+    starts_legally = not tag_names[greedy[0]].startswith("I-") if len(greedy) else True
+    if starts_legally and allowed[greedy[:-1], greedy[1:]].all():
+        tags: Ints = greedy.astype(np.int64)  # the best of all sequences is legal already
+        return tags
+    penalty = np.where(allowed, 0.0, -np.inf).astype(np.float32)
+    begin = np.array([-np.inf if name.startswith("I-") else 0.0 for name in tag_names])
+    best = scores[0] + begin
+    back = np.zeros(scores.shape, dtype=np.int64)
+    for i in range(1, len(scores)):
+        paths = best[:, None] + penalty
+        back[i] = paths.argmax(axis=0)
+        best = paths.max(axis=0) + scores[i]
+    tags = np.zeros(len(scores), dtype=np.int64)
+    tags[-1] = best.argmax()
+    for i in range(len(scores) - 1, 0, -1):
+        tags[i - 1] = back[i, tags[i]]
+    return tags
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Return log-probabilities over the last axis."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result
+
+
+def read_entities(
+    words: Ints, tag_logits: Floats, proclitic_logits: Floats, tag_names: Sequence[str]
+) -> list[Entity]:
+    """Decode one sentence: logits of its words into entities with scores.
+
+    Args:
+        words: word offsets, shape (words, 2).
+        tag_logits: shape (words, tags).
+        proclitic_logits: shape (words, MAX_PROCLITIC + 1).
+        tag_names: ``O``, ``B-X``, ``I-X``, …
+
+    Returns:
+        Entities in order. The score is the geometric mean of the tags' probabilities.
+
+    """
+    if not len(words):
+        return []
+    scores = log_softmax(tag_logits)
+    tags = best_legal_tags(scores, tag_names)
+    begins = np.flatnonzero([tag_names[t].startswith("B-") for t in tags])
+    entities = []
+    for begin in begins:
+        end = begin + 1
+        while end < len(tags) and tag_names[tags[end]].startswith("I-"):
+            end += 1
+        run = np.arange(begin, end)
+        start = words[begin, 0] + _proclitic_length(words[begin], proclitic_logits[begin])
+        score = float(np.exp(scores[run, tags[run]].mean()))
+        label = tag_names[tags[begin]][2:]
+        entities.append(Entity(int(start), int(words[end - 1, 1]), label, score))
+    return entities
+
+
+def _proclitic_length(word: Ints, logits: Floats) -> int:
+    """Return the likeliest proclitic length that leaves at least one letter of the word."""
+    longest = min(MAX_PROCLITIC, int(word[1] - word[0]) - 1)
+    return int(logits[: longest + 1].argmax())

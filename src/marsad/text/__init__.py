@@ -1,0 +1,1 @@
+"""Text: words, sentences and windows, always as offsets into the caller's own string."""
