@@ -22,7 +22,7 @@ from marsad.text.words import find_words
 _HARAKAT_AND_TATWEEL = re.compile("[\u0640\u064b-\u0652\u0670]")
 _EDGE = re.compile(r"^[\s\"'«»“”‘’().،,؛;:!؟?…\-–]|[\s\"'«»“”‘’()،,؛;:!؟?…\-–]$|(?<![A-Za-z])\.$")
 _PROCLITIC = re.compile(r"^([وف]?[بلك]?)(?=.)")
-_WITH_ARTICLE = re.compile(r"^(?:[وف][بك]?ال|[بك]ال|[وف]?لل)")
+_WITH_ARTICLE = re.compile(r"^(?:[وف][بك]?ال|[بك]ال|[وف]?لل)(?=\w{3})")
 
 # Two sentences that share more of their word 3-grams than this are near-duplicates.
 NEAR_DUPLICATE = 0.6
@@ -155,6 +155,7 @@ def _check_entities(doc: Document) -> Iterator[str]:
             continue
         if _EDGE.search(mention):
             yield f"{span} has a space or punctuation at its edge (guidelines rule 3)"
+            continue
         if previous and entity.start < previous.end:
             yield f"{span} overlaps {previous.start}..{previous.end}; mentions are flat (rule 2)"
             continue

@@ -59,7 +59,8 @@ def _render_sentence(document: Document, sentence: Sentence, new_paragraph: bool
 def _render_events(events: tuple[Event, ...]) -> str:
     if not events:
         return ""
-    gloss = {value.name: value.gloss for value in (*scheme().events, *scheme().realis)}
+    gloss = {event.name: event.gloss for event in scheme().events}
+    gloss |= {value.name: value.gloss for value in scheme().realis}
     chips = []
     for event in events:
         score = "" if event.score is None else f' title="{event.score:.2f}"'

@@ -9,11 +9,6 @@ from marsad.errors import DataError
 app = typer.Typer(help="Look after corpus files.", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Keep ``check`` a subcommand although it is the only one."""
-
-
 @app.command()
 def check(
     paths: list[Path] = typer.Argument(help="Corpus files, or folders of them."),
@@ -35,3 +30,20 @@ def check(
     )
     if errors:
         raise DataError(f"{errors} errors in the corpus; mend the lines named above")
+
+
+@app.command()
+def split(
+    paths: list[Path] = typer.Argument(help="Corpus files, or folders of them."),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder of the split files."),
+    hold_out: list[str] = typer.Option(
+        [], help="A country whose documents go to test_place.jsonl; may be repeated."
+    ),
+) -> None:
+    """Split documents into train, dev and test (70/10/20); a document's split never changes."""
+    from marsad.corpus import corpus_files, read_corpus
+    from marsad.splits import write_splits
+
+    documents = [document for path in corpus_files(paths) for document in read_corpus(path)]
+    for name, count in sorted(write_splits(documents, output, held_out=hold_out).items()):
+        typer.echo(f"{output / name}.jsonl: {count} documents")

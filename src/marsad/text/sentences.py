@@ -3,7 +3,8 @@
 import re
 
 # A full stop after a letter on its own is part of an abbreviation or initial: د. ، أ.د. ، ص.ب ، J.
-_ABBREVIATED = re.compile(r"(?<![^\W\d_])(?:[ء-ي]|هـ|[A-Z])$")
+_ABBREVIATED = re.compile(r"(?<![^\W\d_])(?:و?[ء-ي]|هـ|[A-Z])$")
+FEWEST_WORDS = 4
 _CLOSERS = r"»”\"'’)\]"
 _BREAK = re.compile(
     r"\n+"  # a line end always ends a sentence: headings, paragraphs, bullets
@@ -16,7 +17,9 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
     A line end always closes a sentence. A full stop closes one when a space, a letter or an
     opening quote follows (careless copy leaves the space out), but not inside a number (14.30)
-    and not after an abbreviation (د. ، أ.د.). Two dots (..) are a pause.
+    and not after an abbreviation (د. ، أ.د.). Two dots (..) are a pause. What has fewer than four
+    words, as careless stops leave behind, goes to the sentence before it on its line, or, at the
+    start of a line, to the one after it.
     """
     sentences = []
     start = 0
@@ -27,7 +30,7 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
         start = match.end()
     sentences.append((start, len(text)))
     trimmed = (_trim(text, *sentence) for sentence in sentences)
-    return _join_stray_stops(text, [(a, b) for a, b in trimmed if a < b])
+    return _join_fragments(text, [(a, b) for a, b in trimmed if a < b])
 
 
 def _is_abbreviation(text: str, match: re.Match[str]) -> bool:
@@ -44,13 +47,14 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     return start + lead, start + len(piece.rstrip()) if piece.strip() else start + lead
 
 
-def _join_stray_stops(text: str, sentences: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Give punctuation that stands alone (``... .``) to the sentence before it on its line."""
+def _join_fragments(text: str, sentences: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Join what is too short to stand alone to its neighbour on the same line."""
     joined: list[tuple[int, int]] = []
     for start, end in sentences:
-        alone = not any(c.isalnum() for c in text[start:end])
-        if joined and alone and "\n" not in text[joined[-1][1] : start]:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
+        if joined and "\n" not in text[joined[-1][1] : start]:
+            before = text[slice(*joined[-1])]
+            if min(len(before.split()), len(text[start:end].split())) < FEWEST_WORDS:
+                joined[-1] = (joined[-1][0], end)
+                continue
+        joined.append((start, end))
     return joined

@@ -1,0 +1,91 @@
+"""Fixtures: a tiny real BERT in a Hugging Face folder, and a handful of annotated documents."""
+
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
+from tokenizers.models import WordPiece
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from marsad.config import RunConfig
+from marsad.corpus import read_corpus
+from marsad.document import Document
+
+ROOT = Path(__file__).parent.parent
+CORPUS = ROOT / "data" / "corpus"
+
+
+def tiny_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
+    """A WordPiece tokenizer of AraBERT's form whose vocabulary is letters and frequent words."""
+    counts: dict[str, int] = {}
+    for word in " ".join(texts).split():
+        counts[word] = counts.get(word, 0) + 1
+    letters = sorted({c for text in texts for c in text if not c.isspace()})
+    frequent = sorted(w for w, n in counts.items() if n > 2 and w.isalpha())
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces = dict.fromkeys([*specials, *letters, *(f"##{c}" for c in letters), *frequent])
+    tokenizer = Tokenizer(WordPiece({p: i for i, p in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(strip_accents=False, lowercase=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        mask_token="[MASK]",
+    )
+
+
+@pytest.fixture(scope="session")
+def documents() -> list[Document]:
+    """Annotated documents of the corpus."""
+    return read_corpus(CORPUS / "dev.jsonl")
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, documents: list[Document]) -> Path:
+    """A folder with a 2-layer BERT, as a hub would give it."""
+    folder = tmp_path_factory.mktemp("encoder")
+    tokenizer = tiny_tokenizer([document.text for document in documents])
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=96,
+        max_position_embeddings=256,
+    )
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory: pytest.TempPathFactory, documents: list[Document]) -> Path:
+    """A folder with train, dev and test files of a few documents each."""
+    folder = tmp_path_factory.mktemp("corpus")
+    parts = {"train": documents[:6], "dev": documents[6:9], "test": documents[9:12]}
+    for name, part in parts.items():
+        lines = "".join(document.to_json() + "\n" for document in part)
+        (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def run_config(tiny_encoder: Path, tiny_corpus: Path, tmp_path: Path) -> RunConfig:
+    """A configuration that trains in seconds."""
+    return RunConfig.model_validate(
+        {
+            "name": "tiny",
+            "encoder": str(tiny_encoder),
+            "output": tmp_path / "tiny",
+            "data": {split: tiny_corpus / f"{split}.jsonl" for split in ("train", "dev", "test")},
+            "window": {"max_tokens": 96, "overlap": 8},
+            "train": {"epochs": 2, "batch_size": 4, "learning_rate": 2e-3},
+            "export": {"max_loss": 1.0},
+        }
+    )

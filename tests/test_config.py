@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from marsad.config import load_config
+from marsad.errors import ConfigError, DataError
+from tests.conftest import ROOT
+
+JOINT = ROOT / "configs" / "joint.yaml"
+
+
+def test_overrides_reach_nested_keys_and_scientific_numbers():
+    config = load_config(JOINT, overrides=("train.learning_rate=1e-4", "seed=7"))
+    assert config.train.learning_rate == 1e-4
+    assert config.seed == 7
+
+
+def test_complete_configuration_reads_back(tmp_path: Path):
+    config = load_config(JOINT)
+    again = tmp_path / "run.yaml"
+    again.write_text(config.to_yaml(), encoding="utf-8")
+    assert load_config(again) == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.epoch=3", "unknown key 'train.epoch' (did you mean 'epochs'?)"),
+        ("task=nre", "task: Input should be 'joint', 'ner' or 'events', not 'nre'"),
+        ("train.batch_size=0", "train.batch_size"),
+        ("window.overlap=100", "overlap may be at most a quarter"),
+        ("task=events", "set model.pooling: first"),
+        ("train", "is not key.sub=value"),
+        ("name.sub=3", "'name' is no section"),
+    ],
+)
+def test_wrong_key_or_value_is_named(override: str, message: str):
+    with pytest.raises(ConfigError) as caught:
+        load_config(JOINT, overrides=(override,))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_file_that_is_no_mapping_is_refused(tmp_path: Path):
+    path = tmp_path / "list.yaml"
+    path.write_text("- a\n- b\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="mapping"):
+        load_config(path)
+    with pytest.raises(DataError, match="no such file"):
+        load_config(tmp_path / "none.yaml")

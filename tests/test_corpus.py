@@ -1,0 +1,163 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from marsad.corpus import Problem, check_files, near_duplicates, read_corpus
+from marsad.errors import DataError
+
+TEXT = "قصفت قوات النظام بلدة طفس. ثم غادرت."
+
+
+def record(**changes: object) -> dict[str, object]:
+    base: dict[str, object] = {
+        "id": "a",
+        "text": TEXT,
+        "sentences": [
+            {"start": 0, "end": 26, "events": [{"type": "shelling", "realis": "actual"}]},
+            {"start": 27, "end": 36, "events": []},
+        ],
+        "entities": [
+            {"start": 5, "end": 16, "label": "MIL"},
+            {"start": 17, "end": 25, "label": "GPE"},
+        ],
+    }
+    return base | changes
+
+
+def check(folder: Path, *records: dict[str, object]) -> list[Problem]:
+    path = folder / "a.jsonl"
+    lines = [json.dumps(r, ensure_ascii=False) for r in records]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return check_files([path])
+
+
+def test_sound_document_has_no_problem(tmp_path: Path):
+    assert check(tmp_path, record()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"entities": [{"start": 5, "end": 99, "label": "MIL"}]}, "outside the text"),
+        ({"entities": [{"start": 5, "end": 5, "label": "MIL"}]}, "empty"),
+        ({"entities": [{"start": 5, "end": 16, "label": "ARMY"}]}, "unknown entity label 'ARMY'"),
+        ({"entities": [{"start": 5, "end": 17, "label": "MIL"}]}, "punctuation at its edge"),
+        ({"entities": [{"start": 5, "end": 15, "label": "MIL"}]}, "ends inside a word"),
+        ({"entities": [{"start": 22, "end": 35, "label": "GPE"}]}, "lies in no single sentence"),
+        (
+            {
+                "entities": [
+                    {"start": 5, "end": 16, "label": "MIL"},
+                    {"start": 10, "end": 16, "label": "ORG"},
+                ]
+            },
+            "overlaps 5..16",
+        ),
+        ({"sentences": [{"start": 0, "end": 26}]}, "text 26..36 lies in no sentence"),
+        ({"sentences": [{"start": 0, "end": 30}, {"start": 27, "end": 36}]}, "overlaps the one"),
+        (
+            {
+                "sentences": [
+                    {"start": 0, "end": 36, "events": [{"type": "bombing", "realis": "actual"}]}
+                ]
+            },
+            "unknown event type 'bombing'",
+        ),
+        (
+            {
+                "sentences": [
+                    {"start": 0, "end": 36, "events": [{"type": "siege", "realis": "actuel"}]}
+                ]
+            },
+            "did you mean 'actual'",
+        ),
+        (
+            {
+                "sentences": [
+                    {
+                        "start": 0,
+                        "end": 36,
+                        "events": [
+                            {"type": "siege", "realis": "actual"},
+                            {"type": "siege", "realis": "planned"},
+                        ],
+                    }
+                ]
+            },
+            "siege is given 2 times",
+        ),
+    ],
+)
+def test_error_is_found_with_its_line(tmp_path: Path, changes: dict[str, object], message: str):
+    problems = check(
+        tmp_path,
+        record(id="b", text="شيء آخر تماما", sentences=[{"start": 0, "end": 13}], entities=[]),
+        record(**changes),
+    )
+    assert [p.level for p in problems] == ["error"]
+    assert problems[0].where.endswith("a.jsonl:2")
+    assert message in problems[0].message
+
+
+def test_proclitic_inside_a_mention_is_a_warning(tmp_path: Path):
+    text = "قصف درعا. وصل درعا. غادر بدرعا. ترك بالرقة."
+    spans = [(0, 9), (10, 19), (20, 31), (32, 43)]
+    entities = [(4, 8), (14, 18), (25, 30), (36, 42)]
+    own = record(
+        text=text,
+        sentences=[{"start": a, "end": b} for a, b in spans],
+        entities=[{"start": a, "end": b, "label": "GPE"} for a, b in entities],
+    )
+    problems = check(tmp_path, own)
+    assert [p.level for p in problems] == ["warning", "warning"]
+    assert "'بدرعا'" in problems[0].message
+    assert "'بالرقة'" in problems[1].message
+
+
+def test_duplicates_across_files_are_errors(tmp_path: Path):
+    sentence = "دخلت وحدة من الشرطة العسكرية الروسية صباح اليوم أحياء المدينة القديمة"
+    for name, text in (("train", sentence), ("test", sentence + " ثم غادرت")):
+        row = {"id": name, "text": text, "sentences": [{"start": 0, "end": len(text)}]}
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    problems = check_files([tmp_path])
+    assert len(problems) == 1
+    assert "100% of its word 3-grams" in problems[0].message
+    assert "test.jsonl:1" in problems[0].message
+
+
+def test_same_id_twice_is_an_error(tmp_path: Path):
+    other = record(text="نص قصير", sentences=[{"start": 0, "end": 7}], entities=[])
+    problems = check(tmp_path, record(), other)
+    assert ["again" in p.message for p in problems] == [True]
+
+
+def test_near_duplicates_ignore_harakat_and_short_sentences():
+    long = "خرج الناس من بيوتهم قبل الفجر بقليل"
+    assert list(near_duplicates([long, "خَرَجَ الناس من بيوتهم قبل الفجر بقليل"])) == [(0, 1, 1.0)]
+    assert list(near_duplicates(["قصف عنيف اليوم", "قصف عنيف اليوم"])) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "[1]", '{"id": 1}', '{"id": "a", "text": "x", "entities": 3}']
+)
+def test_line_that_is_no_document_stops_the_reading(tmp_path: Path, line: str):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(record()) + "\n\n" + line + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"a\.jsonl:3"):
+        read_corpus(path)
+
+
+def test_reading_a_corpus_with_errors_names_the_first_and_counts_the_rest(tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    bad = record(
+        entities=[{"start": 5, "end": 15, "label": "MIL"}, {"start": 0, "end": 2, "label": "PER"}]
+    )
+    path.write_text(json.dumps(bad), encoding="utf-8")
+    with pytest.raises(DataError, match=r"a\.jsonl:1: .* \(and 1 more"):
+        read_corpus(path)
+
+
+def test_folder_without_corpus_files_is_refused(tmp_path: Path):
+    with pytest.raises(DataError, match=r"no \.jsonl file"):
+        check_files([tmp_path])

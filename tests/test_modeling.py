@@ -1,0 +1,144 @@
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+from marsad.config import ModelConfig, RunConfig
+from marsad.encoders.loading import load_encoder
+from marsad.errors import ModelError
+from marsad.labels import SCHEME_FILE, scheme
+from marsad.model_folder import ModelFolder, ModelSettings, read_settings
+from marsad.modeling import IGNORED, MarsadModel, load_model, save_model, without_pooler
+from marsad.training import model_settings
+
+
+def build(config: RunConfig, **changes: object) -> tuple[MarsadModel, ModelSettings]:
+    config = RunConfig.model_validate(config.model_dump() | changes)
+    encoder = load_encoder(config.encoder)
+    model = MarsadModel(without_pooler(encoder.model), config.task, config.model).eval()
+    return model, model_settings(config, encoder)
+
+
+def saved(model: MarsadModel, settings: ModelSettings, path: Path) -> ModelFolder:
+    folder = ModelFolder(path)
+    path.mkdir()
+    folder["labels"].write_bytes(SCHEME_FILE.read_bytes())
+    save_model(model, folder, settings)
+    return folder
+
+
+@pytest.fixture
+def batch() -> tuple[torch.Tensor, ...]:
+    ids = torch.tensor([[2, 9, 10, 11, 12, 3], [2, 9, 14, 3, 0, 0]])
+    sentences = torch.tensor(
+        [[[0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 0]], [[0, 1, 1, 0, 0, 0], [0] * 6]]
+    )
+    return ids, (ids != 0).long(), sentences.float()
+
+
+def test_heads_have_the_announced_shapes(run_config: RunConfig, batch: tuple[torch.Tensor, ...]):
+    model, _ = build(run_config)
+    shapes = {head: tuple(value.shape) for head, value in model(*batch).items()}
+    assert shapes == {
+        "tags": (2, 6, 25),
+        "proclitics": (2, 6, 5),
+        "events": (2, 2, 23),
+        "realis": (2, 2, 23, 3),
+    }
+
+
+def test_a_sentence_is_classified_by_its_own_tokens(
+    run_config: RunConfig, batch: tuple[torch.Tensor, ...]
+):
+    model, _ = build(run_config)
+    hidden = torch.randn(1, 6, 48)
+    mask = batch[2][:1]
+    before, _ = model.events(hidden, mask)
+    hidden[0, 3:5] = 7  # the tokens of the second sentence
+    after, _ = model.events(hidden, mask)
+    assert torch.equal(before[0, 0], after[0, 0])
+    assert not torch.allclose(before[0, 1], after[0, 1])
+
+
+def test_every_head_gets_a_gradient(run_config: RunConfig, batch: tuple[torch.Tensor, ...]):
+    model, _ = build(run_config)
+    events = torch.full((2, 2, 23), IGNORED)
+    events[0] = 0
+    events[0, 0, 3] = 2
+    tags = torch.full((2, 6), IGNORED)
+    tags[:, 1] = 1
+    proclitics = tags.clone()
+    targets = {"tags": tags, "proclitics": proclitics, "events": events}
+    model.loss(model(*batch), targets).backward()
+    silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum()]
+    assert silent == []
+
+
+def test_unknown_targets_cost_nothing(run_config: RunConfig, batch: tuple[torch.Tensor, ...]):
+    model, _ = build(run_config)
+    shapes = {"tags": (2, 6), "proclitics": (2, 6), "events": (2, 2, 23)}
+    targets = {head: torch.full(shape, IGNORED) for head, shape in shapes.items()}
+    assert model.loss(model(*batch), targets).item() == 0
+
+
+@pytest.mark.parametrize("task", ["joint", "ner", "events"])
+def test_saved_model_gives_the_same_logits(
+    run_config: RunConfig, batch: tuple[torch.Tensor, ...], tmp_path: Path, task: str
+):
+    pooling = {"pooling": "first" if task == "events" else "attention"}
+    model, settings = build(run_config, task=task, model=pooling)
+    folder = saved(model, settings, tmp_path / "model")
+    assert read_settings(folder) == settings
+    again = load_model(folder, settings, ModelConfig())
+    expected, found = model(*batch), again(*batch)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[head], found[head]) for head in expected)
+
+
+def test_entity_model_is_a_plain_token_classifier(
+    run_config: RunConfig, batch: tuple[torch.Tensor, ...], tmp_path: Path
+):
+    model, settings = build(run_config, task="ner")
+    folder = saved(model, settings, tmp_path / "model")
+    plain, report = AutoModelForTokenClassification.from_pretrained(
+        folder.path, output_loading_info=True
+    )
+    assert not any(report[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert plain.config.id2label[1] == "B-PER"
+    logits = plain.eval()(input_ids=batch[0], attention_mask=batch[1]).logits
+    assert torch.allclose(logits, model(*batch)["tags"], atol=1e-5)
+
+
+def test_event_model_is_a_plain_sequence_classifier(
+    run_config: RunConfig, batch: tuple[torch.Tensor, ...], tmp_path: Path
+):
+    model, settings = build(run_config, task="events", model={"pooling": "first"})
+    folder = saved(model, settings, tmp_path / "model")
+    plain, report = AutoModelForSequenceClassification.from_pretrained(
+        folder.path, output_loading_info=True
+    )
+    assert not any(report[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert plain.config.problem_type == "multi_label_classification"
+    assert plain.config.id2label[0] == scheme().event_names[0]
+    logits = plain.eval()(input_ids=batch[0], attention_mask=batch[1]).logits
+    first = torch.zeros(2, 1, 6)
+    first[:, 0, 0] = 1
+    own = model(batch[0], batch[1], first)["events"][:, 0]
+    assert torch.allclose(logits, own, atol=1e-5)
+
+
+def test_damaged_weights_are_refused(run_config: RunConfig, tmp_path: Path):
+    model, settings = build(run_config)
+    folder = saved(model, settings, tmp_path / "model")
+    whole = folder["weights"].read_bytes()
+    folder["weights"].write_bytes(whole[:1000])
+    with pytest.raises(ModelError, match="does not fit its config"):
+        load_model(folder, settings, ModelConfig())
+
+
+def test_weights_hold_tensors_only(run_config: RunConfig, tmp_path: Path):
+    model, settings = build(run_config)
+    folder = saved(model, settings, tmp_path / "model")
+    assert set(load_file(folder["weights"])) == set(model.state_dict())

@@ -1,0 +1,214 @@
+"""The whole story with a tiny encoder: data, training, export, evaluation, prediction, card."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard
+
+import marsad
+from marsad.card import write_card
+from marsad.config import RunConfig
+from marsad.corpus import check_files, read_corpus
+from marsad.document import Document
+from marsad.errors import ExportError, ModelError
+from marsad.evaluation import evaluate, read_metrics
+from marsad.export import export
+from marsad.model_folder import ModelFolder
+from marsad.training import train
+from tests.conftest import ROOT
+
+ARTICLE = (ROOT / "data" / "articles" / "daraa.txt").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def folder(
+    tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> ModelFolder:
+    """A trained, exported and evaluated tiny model."""
+    config = RunConfig.model_validate(
+        {
+            "name": "tiny",
+            "encoder": str(tiny_encoder),
+            "output": tmp_path_factory.mktemp("runs") / "tiny",
+            "data": {split: tiny_corpus / f"{split}.jsonl" for split in ("train", "dev", "test")},
+            "window": {"max_tokens": 96, "overlap": 8},
+            "train": {"epochs": 6, "batch_size": 4, "learning_rate": 3e-3},
+            "export": {"max_loss": 1.0},
+        }
+    )
+    made = train(config)
+    export(made)
+    evaluate(made, config.data.test)
+    write_card(made)
+    return made
+
+
+def test_folder_holds_the_layout_and_nothing_else(folder: ModelFolder):
+    names = {path.name for path in folder.path.iterdir()}
+    assert names == {
+        "README.md", "config.json", "run.yaml", "metrics.json", "labels.yaml", "tokenizer.json",
+        "tokenizer_config.json", "model.safetensors", "model.onnx", "model.int8.onnx", "SHA256SUMS",
+    }  # fmt: skip
+    folder.verify()
+
+
+def test_training_learnt_something(folder: ModelFolder, tiny_corpus: Path):
+    """Not a quality figure: a tiny encoder without pre-training must at least fit its own data."""
+    scores = evaluate(folder, tiny_corpus / "train.jsonl", file="weights")
+    assert scores.entities is not None
+    assert scores.entities.micro.recall > 0.05
+
+
+@pytest.mark.parametrize("file", ["weights", "onnx", "onnx_int8"])
+def test_every_model_file_reads_the_article(folder: ModelFolder, file: str):
+    document = marsad.load(folder.path, file=file)(ARTICLE)
+    assert document.text == ARTICLE
+    assert document.coverage == 1.0
+    assert document.warnings == ()
+    assert len(document.sentences) == 20
+    assert all(document.text[e.start : e.end].strip() for e in document.entities)
+    assert all(0 < e.score <= 1 for e in document.entities)
+
+
+def test_onnx_agrees_with_the_checkpoint(folder: ModelFolder):
+    one, two = (marsad.load(folder.path, file=file)(ARTICLE) for file in ("weights", "onnx"))
+    assert [(e.start, e.end, e.label) for e in one.entities] == [
+        (e.start, e.end, e.label) for e in two.entities
+    ]
+    assert np.allclose([e.score for e in one.entities], [e.score for e in two.entities], atol=1e-3)
+
+
+def test_pipe_keeps_order_and_does_not_depend_on_the_batch(
+    folder: ModelFolder, documents: list[Document]
+):
+    nlp = marsad.load(folder.path, file="onnx")
+    texts = [document.text for document in documents[:7]] + [ARTICLE]
+    alone = [nlp(text) for text in texts]
+    together = list(nlp.pipe((t for t in texts), batch_size=3))
+    assert [d.text for d in together] == texts
+    assert [[(e.start, e.end, e.label) for e in d.entities] for d in together] == [
+        [(e.start, e.end, e.label) for e in d.entities] for d in alone
+    ]
+
+
+def test_prediction_is_a_corpus_file(folder: ModelFolder, tmp_path: Path):
+    document = marsad.load(folder.path)(ARTICLE)
+    path = tmp_path / "out.jsonl"
+    path.write_text(document.to_json() + "\n", encoding="utf-8")
+    assert [p for p in check_files([path]) if p.level == "error"] == []
+    assert read_corpus(path)[0].entities
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "؟", "\u0651", "درعا" * 3000, "🙂 M4 ١٤٫٣٠"])
+def test_odd_texts_are_read(folder: ModelFolder, text: str):
+    document = marsad.load(folder.path)(text)
+    assert document.text == text
+    assert document.coverage == 1.0
+
+
+def test_record_of_the_run(folder: ModelFolder, tiny_corpus: Path):
+    metrics = read_metrics(folder)
+    test = metrics["evaluations"]["test"]
+    assert test["data"] == str(tiny_corpus / "test.jsonl")
+    assert len(test["data_sha256"]) == 64
+    assert test["entities"]["micro"]["support"] > 0
+    assert set(test["events"]["per_family"]) == {f.name for f in marsad.labels.scheme().families}
+    assert metrics["export"]["max_difference"] < 1e-3
+
+
+def test_card_says_what_the_metrics_say(folder: ModelFolder):
+    card = ModelCard.load(folder["card"])
+    test = read_metrics(folder)["evaluations"]["test"]
+    assert card.data.language == "ar"
+    values = {r.metric_name: r.metric_value for r in card.data.eval_results}
+    assert values["strict span micro F1"] == round(test["entities"]["micro"]["f1"], 4)
+    assert f"Micro F1 **{100 * test['entities']['micro']['f1']:.1f}**" in card.text
+    assert "Not** for targeting" in card.text
+    for label in test["never_predicted"]:
+        assert label in card.text
+
+
+def test_gates_stop_an_export_and_leave_nothing(
+    folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    copy = ModelFolder(tmp_path / "copy")
+    copy.path.mkdir()
+    for role in ("config", "run", "labels", "tokenizer", "weights"):
+        copy[role].write_bytes(folder[role].read_bytes())
+    run = copy["run"].read_text(encoding="utf-8")
+    copy["run"].write_text(
+        run.replace("max_difference: 0.001", "max_difference: 1.0e-30"), encoding="utf-8"
+    )
+    with pytest.raises(ExportError, match=r"differ from the checkpoint by .* nothing was written"):
+        export(copy)
+    assert not copy["onnx"].exists()
+
+    copy["run"].write_text(run, encoding="utf-8")
+    scores = iter([0.9, 0.2])
+    monkeypatch.setattr(
+        "marsad.export.score_reader", lambda *_: type("S", (), {"overall": next(scores)})
+    )
+    copy["run"].write_text(run.replace("max_loss: 1.0", "max_loss: 0.01"), encoding="utf-8")
+    with pytest.raises(ExportError, match=r"falls from 0\.9000 to 0\.2000, by 0\.7000"):
+        export(copy)
+    assert not copy["onnx_int8"].exists()
+
+
+def test_changed_file_and_foreign_scheme_are_refused(folder: ModelFolder, tmp_path: Path):
+    copy = ModelFolder(tmp_path / "copy")
+    copy.path.mkdir()
+    for path in folder.path.iterdir():
+        (copy.path / path.name).write_bytes(path.read_bytes())
+    data = bytearray(copy["onnx_int8"].read_bytes())
+    data[len(data) // 2] ^= 1
+    copy["onnx_int8"].write_bytes(data)
+    with pytest.raises(ModelError, match="does not match SHA256SUMS"):
+        marsad.load(copy.path)
+    labels = copy["labels"].read_text(encoding="utf-8")
+    copy["labels"].write_text(labels.replace("airstrike:", "air_raid:"), encoding="utf-8")
+    with pytest.raises(ModelError, match="not the label file the model was trained with"):
+        marsad.load(copy.path)
+
+
+def test_runtime_needs_neither_torch_nor_transformers(folder: ModelFolder):
+    code = f"""
+import sys
+for name in ("torch", "transformers", "datasets", "sklearn", "seqeval", "safetensors"):
+    sys.modules[name] = None
+import marsad
+document = marsad.load({str(folder.path)!r})({ARTICLE!r})
+print(len(document.sentences), document.coverage)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.split() == ["20", "1.0"]
+
+
+def test_import_is_light():
+    code = "import sys, marsad; print([m for m in ('torch', 'numpy', 'onnxruntime') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_same_seed_gives_the_same_weights(run_config: RunConfig, tmp_path: Path):
+    configs = [run_config.model_copy(update={"output": tmp_path / name}) for name in ("a", "b")]
+    one, two = (train(config) for config in configs)
+    assert one["weights"].read_bytes() == two["weights"].read_bytes()
+
+
+@pytest.mark.parametrize("task", ["ner", "events"])
+def test_models_of_one_task_say_only_that(run_config: RunConfig, task: str):
+    raw = json.loads(run_config.model_dump_json()) | {"task": task}
+    raw["model"]["pooling"] = "first"
+    made = train(RunConfig.model_validate(raw))
+    export(made)
+    scores = evaluate(made, run_config.data.test)
+    assert (scores.entities is None) == (task == "events")
+    assert (scores.events is None) == (task == "ner")
+    document = marsad.load(made.path)(ARTICLE)
+    assert document.coverage == 1.0
+    assert not document.entities or task == "ner"

@@ -1,0 +1,89 @@
+from dataclasses import replace
+
+import pytest
+from seqeval.metrics import f1_score
+from seqeval.scheme import IOB2
+
+from marsad.document import Document, Entity, Event, Sentence
+from marsad.errors import DataError
+from marsad.scoring import score
+
+GOLD = Document(
+    id="a",
+    text="حاصرت قوات النظام بدرعا مئات المدنيين ثم انسحبت",
+    sentences=(
+        Sentence(0, 37, (Event("siege", "actual"), Event("killing", "negated"))),
+        Sentence(38, 47, (Event("withdrawal", "planned"),)),
+    ),
+    entities=(Entity(6, 17, "MIL"), Entity(19, 23, "GPE"), Entity(24, 28, "NUM")),
+)
+
+
+def with_entities(*entities: Entity) -> Document:
+    return replace(GOLD, entities=entities)
+
+
+def test_perfect_prediction_scores_one():
+    scores = score([GOLD], [GOLD], entities=True, events=True)
+    assert scores.entities is not None
+    assert scores.events is not None
+    assert scores.entities.micro.f1 == scores.entities.macro_f1 == scores.entities.seqeval_f1 == 1
+    assert scores.events.micro.f1 == scores.events.macro_f1 == scores.events.realis_accuracy == 1
+    assert scores.overall == 1
+    assert scores.never_predicted == []
+
+
+def test_strict_spans_want_start_end_and_label():
+    own = with_entities(Entity(6, 17, "ORG"), Entity(18, 23, "GPE"), Entity(24, 28, "NUM"))
+    entities = score([GOLD], [own], entities=True, events=False).entities
+    assert entities is not None
+    assert entities.micro.f1 == pytest.approx(1 / 3)
+    assert entities.per_label["NUM"].f1 == 1
+    assert entities.per_label["GPE"].f1 == 0  # the proclitic is inside
+    assert entities.per_label["MIL"].support == 1
+    assert entities.per_label["ORG"].predicted == 1
+    assert entities.macro_f1 == pytest.approx(1 / 3)  # MIL, GPE, NUM are annotated
+
+
+def test_token_level_figure_is_seqevals_and_blind_to_proclitics():
+    own = with_entities(Entity(6, 17, "ORG"), Entity(18, 23, "GPE"))
+    entities = score([GOLD], [own], entities=True, events=False).entities
+    gold = [["O", "B-MIL", "I-MIL", "B-GPE", "B-NUM", "O", "O", "O"]]
+    claim = [["O", "B-ORG", "I-ORG", "B-GPE", "O", "O", "O", "O"]]
+    assert entities is not None
+    assert entities.seqeval_f1 == f1_score(gold, claim, mode="strict", scheme=IOB2)
+
+
+def test_documents_without_entities_are_scored():
+    empty = with_entities()
+    entities = score([empty], [empty], entities=True, events=False).entities
+    assert entities is not None
+    assert (entities.micro.f1, entities.seqeval_f1, entities.micro.support) == (0, 0, 0)
+
+
+def test_events_are_sets_and_realis_counts_apart():
+    own = replace(
+        GOLD,
+        sentences=(
+            Sentence(0, 37, (Event("siege", "planned"), Event("arrest", "actual"))),
+            Sentence(38, 47, (Event("withdrawal", "planned"),)),
+        ),
+    )
+    scores = score([GOLD], [own], entities=False, events=True)
+    events = scores.events
+    assert events is not None
+    assert events.micro.f1 == pytest.approx(2 / 3)
+    assert events.with_realis_micro.f1 == pytest.approx(1 / 3)
+    assert (events.realis_accuracy, events.realis_support) == (0.5, 2)
+    assert events.exact_set_accuracy == 0.5
+    assert events.per_type["arrest"].predicted == 1
+    assert events.per_family["coercion"].f1 == 1  # siege and arrest are one family
+    assert events.macro_f1 == pytest.approx(2 / 3)
+    assert scores.never_predicted == ["killing"]
+
+
+def test_other_texts_or_sentences_are_refused():
+    with pytest.raises(DataError, match="not the annotated"):
+        score([GOLD], [replace(GOLD, text=GOLD.text + "!")], entities=True, events=False)
+    with pytest.raises(DataError, match="sentences differ"):
+        score([GOLD], [replace(GOLD, sentences=())], entities=False, events=True)
