@@ -72,6 +72,9 @@ class TrainConfig(Section):
     batch_size: int = Field(8, ge=1, description="windows in a batch")
     learning_rate: float = Field(2e-4, gt=0, description="of the encoder")
     head_learning_rate: float = Field(1e-3, gt=0, description="of the heads")
+    freeze_embeddings: bool = Field(
+        False, description="keep the encoder's piece vectors as they are"
+    )
     weight_decay: float = Field(0.01, ge=0)
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
     precision: Precision = Field("auto", description="auto: bf16 where the device computes in it")

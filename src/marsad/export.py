@@ -91,10 +91,8 @@ def write_onnx(model: MarsadModel, path: Path) -> None:
     tensors = tuple(torch.from_numpy(array) for array in example)
     with torch.inference_mode():
         heads = tuple(model.eval()(*tensors))
-    rows, length = torch.export.Dim("rows"), torch.export.Dim("length")
-    axes = ({0: rows, 1: length}, {0: rows, 1: length}, {0: rows, 1: torch.export.Dim("sentences")})
-    if model.task == "ner":
-        axes = (*axes[:2], {2: length})
+    rows, length, sentences = (torch.export.Dim(n) for n in ("rows", "length", "sentences"))
+    axes = ({0: rows, 1: length}, {0: rows, 1: length}, {0: rows, 1: sentences, 2: length})
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -119,8 +117,10 @@ class _Ordered(torch.nn.Module):
         self.model = model
         self.heads = heads
 
-    def forward(self, *batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        logits = self.model(*batch)
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, sentence_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        logits = self.model(input_ids, attention_mask, sentence_mask)
         return tuple(logits[head] for head in self.heads)
 
 

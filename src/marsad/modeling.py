@@ -45,8 +45,6 @@ class EventHead(nn.Module):
         self.realis = nn.Linear(width, values)
         self.realis_bias = nn.Parameter(torch.zeros(types, values))
         nn.init.normal_(self.queries.weight, std=0.02)  # nearly the mean of the tokens at first
-        # Pooled vectors of one encoder are much alike; a wide start keeps what sets them apart.
-        nn.init.normal_(self.dense.weight, std=0.15)
         # Start from "rare" (Lin et al. 2017, "Focal Loss for Dense Object Detection", 3.3).
         nn.init.constant_(self.out.bias, -math.log((1 - BASE_RATE) / BASE_RATE))
 

@@ -47,6 +47,8 @@ def train(config: RunConfig) -> ModelFolder:
     settings = model_settings(config, encoder)
     windows = load_windows(config, encoder, settings)
     model = MarsadModel(without_pooler(encoder.model), config.task, config.model)
+    if config.train.freeze_embeddings:
+        encoder.model.get_input_embeddings().requires_grad_(False)
     trainer = build_trainer(model, config, settings, encoder, windows, dev)
     trainer.train()
     folder = save_run(model, config, settings, encoder)
@@ -176,7 +178,9 @@ def build_optimizer(model: MarsadModel, config: RunConfig) -> torch.optim.Optimi
             parameters = [
                 parameter
                 for name, parameter in model.named_parameters()
-                if name.startswith("encoder.") == of_encoder and (parameter.ndim > 1) == decayed
+                if parameter.requires_grad
+                and name.startswith("encoder.") == of_encoder
+                and (parameter.ndim > 1) == decayed
             ]
             decay = options.weight_decay if decayed else 0.0
             groups.append({"params": parameters, "lr": rate, "weight_decay": decay})

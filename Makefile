@@ -1,0 +1,68 @@
+# Two commands do everything: `make run` and `make test`.
+
+PYTHON ?= python3
+BIN    := .venv/bin
+CONFIG := configs/joint.yaml
+MODEL  := runs/joint
+ARTICLE := data/articles/daraa.txt
+
+LIBRARY := $(shell find src/marsad -name '*.py' -o -name '*.yaml' -o -name '*.jinja' -o -name '*.html')
+TRAINED_BY := $(filter-out src/marsad/cli/% src/marsad/card% src/marsad/page% src/marsad/export%,$(LIBRARY))
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test format clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(MODEL)/README.md $(MODEL)/daraa.jsonl  ## train, evaluate, export, and read the Daraa article
+	@$(BIN)/marsad predict $(ARTICLE) --model $(MODEL) --format table
+	@echo "model and card: $(MODEL)/   record: $(MODEL)/daraa.jsonl   page: $(MODEL)/daraa.html"
+
+test: .venv/dev.stamp  ## ruff, mypy and pytest; no network
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q
+
+format: .venv/dev.stamp  ## let ruff mend and format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environment and the runs
+	rm -rf .venv runs
+
+# torch goes first and pinned: a bare `torch` would pull several GB of CUDA.
+.venv/torch.stamp: constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	@touch $@
+
+.venv/run.stamp: .venv/torch.stamp pyproject.toml
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,builtin]'
+	@touch $@
+
+.venv/dev.stamp: .venv/torch.stamp pyproject.toml
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,builtin,dev]'
+	@touch $@ .venv/run.stamp
+
+$(MODEL)/model.safetensors: .venv/run.stamp $(CONFIG) data/corpus/train.jsonl data/corpus/dev.jsonl $(TRAINED_BY)
+	$(BIN)/python train/fit_model.py $(CONFIG)
+
+$(MODEL)/model.int8.onnx: $(MODEL)/model.safetensors src/marsad/export.py
+	$(BIN)/python train/export_model.py $(MODEL)
+
+$(MODEL)/metrics.stamp: $(MODEL)/model.int8.onnx data/corpus/test.jsonl data/corpus/test_place.jsonl data/articles/daraa.jsonl
+	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test.jsonl
+	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test_place.jsonl
+	$(BIN)/python train/evaluate_model.py $(MODEL) data/articles/daraa.jsonl
+	@touch $@
+
+$(MODEL)/README.md: $(MODEL)/metrics.stamp src/marsad/card.py src/marsad/card.md.jinja
+	$(BIN)/python train/write_card.py $(MODEL)
+
+$(MODEL)/daraa.jsonl: $(MODEL)/model.int8.onnx $(ARTICLE) src/marsad/page.py src/marsad/page.html
+	$(BIN)/marsad predict $(ARTICLE) --model $(MODEL) --output $@ --output $(MODEL)/daraa.html

@@ -1,0 +1,167 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from marsad.cli import run
+from marsad.config import RunConfig
+from marsad.training import train
+from tests.conftest import ROOT
+
+JOINT = str(ROOT / "configs" / "joint.yaml")
+ARTICLE = ROOT / "data" / "articles" / "daraa.txt"
+
+
+@pytest.fixture(scope="module")
+def model(tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    splits = {split: tiny_corpus / f"{split}.jsonl" for split in ("train", "dev", "test")}
+    config = {
+        "name": "tiny",
+        "encoder": str(tiny_encoder),
+        "output": tmp_path_factory.mktemp("runs") / "tiny",
+        "data": splits,
+        "window": {"max_tokens": 96, "overlap": 8},
+        "train": {"epochs": 1, "learning_rate": 3e-3},
+        "export": {"max_loss": 1.0},
+    }
+    return str(train(RunConfig.model_validate(config)).path)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a command that must be refused: code 2, one line on stderr, nothing on stdout."""
+    assert run(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("marsad: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "empty"), (b"a\x00b", "binary"), (b"\xe1\xe2\xe3", "not UTF-8")],
+)
+def test_predict_refuses_what_is_no_text(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, model: str, content: bytes, message: str
+):
+    path = tmp_path / "a.txt"
+    path.write_bytes(content)
+    out = tmp_path / "out.jsonl"
+    error = refused(capsys, "predict", str(ARTICLE), str(path), "-m", model, "-o", str(out))
+    assert str(path) in error
+    assert message in error
+    assert not out.exists()
+
+
+def test_predict_refuses_what_is_no_model(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    assert "no such model folder" in refused(capsys, "predict", str(ARTICLE), "-m", "nowhere")
+    assert "no config.json" in refused(capsys, "predict", str(ARTICLE), "-m", str(tmp_path))
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    assert "not the config of a marsad" in refused(
+        capsys, "predict", str(ARTICLE), "-m", str(tmp_path)
+    )
+
+
+def test_predict_refuses_unknown_outputs(capsys: pytest.CaptureFixture[str], model: str):
+    assert "unknown output format '.csv'" in refused(
+        capsys, "predict", str(ARTICLE), "-m", model, "-o", "a.csv"
+    )
+    assert "one document, and 2 were given" in refused(
+        capsys, "predict", str(ARTICLE), str(ARTICLE), "-m", model, "-o", "a.html"
+    )
+
+
+def test_train_refuses_unknown_keys_and_missing_data(capsys: pytest.CaptureFixture[str]):
+    assert "did you mean 'seed'" in refused(capsys, "train", JOINT, "sed=1")
+    assert "no such file" in refused(capsys, "train", "nowhere.yaml")
+    assert "nowhere.jsonl: no such file" in refused(
+        capsys, "train", JOINT, "data.dev=nowhere.jsonl"
+    )
+
+
+def test_train_refuses_a_corpus_with_an_unknown_label(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    path = tmp_path / "train.jsonl"
+    row = {
+        "id": "a",
+        "text": "درعا",
+        "sentences": [{"start": 0, "end": 4}],
+        "entities": [{"start": 0, "end": 4, "label": "CITY"}],
+    }
+    path.write_text(json.dumps(row), encoding="utf-8")
+    error = refused(capsys, "train", JOINT, f"data.train={path}")
+    assert f"{path}:1" in error
+    assert "unknown entity label 'CITY'" in error
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["evaluate", "nowhere", JOINT], ["export", "nowhere"], ["card", "write", "nowhere"]],
+)
+def test_every_command_refuses_a_missing_model(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+):
+    refused(capsys, *arguments)
+
+
+def test_card_wants_an_evaluation_first(capsys: pytest.CaptureFixture[str], model: str):
+    assert "not evaluated yet" in refused(capsys, "card", "write", model)
+
+
+def test_unknown_option_is_one_line(capsys: pytest.CaptureFixture[str]):
+    assert "--modle" in refused(capsys, "predict", str(ARTICLE), "--modle", "x")
+
+
+def test_data_check_prints_problems_and_fails(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "a", "text": "درعا", "sentences": []}\n', encoding="utf-8")
+    assert run(["data", "check", str(path)]) == 2
+    captured = capsys.readouterr()
+    assert f"{path}:1: error: text 0..4 lies in no sentence" in captured.out
+    assert "1 errors" in captured.err
+
+
+def test_data_split_is_stable_and_holds_countries_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    source = str(ROOT / "data" / "corpus")
+    out = tmp_path / "split"
+    assert (
+        run(["data", "split", source, "-o", str(out), "--hold-out", "Sudan", "--hold-out", "Libya"])
+        == 0
+    )
+    capsys.readouterr()
+    for path in sorted((ROOT / "data" / "corpus").glob("*.jsonl")):
+        assert (out / path.name).read_bytes() == path.read_bytes()
+
+
+def test_predict_writes_record_and_page(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, model: str
+):
+    record, page = tmp_path / "daraa.jsonl", tmp_path / "daraa.html"
+    arguments = ["predict", str(ARTICLE), "-m", model, "--file", "weights"]
+    assert run([*arguments, "-o", str(record), "-o", str(page)]) == 0
+    assert capsys.readouterr().out == ""
+    row = json.loads(record.read_text(encoding="utf-8"))
+    text = ARTICLE.read_text(encoding="utf-8")
+    assert row["text"] == text
+    assert all(text[e["start"] : e["end"]] == e["text"] for e in row["entities"])
+    html = page.read_text(encoding="utf-8")
+    assert '<html lang="ar" dir="rtl">' in html
+    assert "الفرقة الرابعة" in html
+
+
+def test_predict_reads_standard_input(model: str):
+    done = subprocess.run(
+        [sys.executable, "-m", "marsad", "predict", "-", "-m", model, "--file", "weights"],
+        input="قصفت الطائرات مدينة درعا <script>.".encode(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    row = json.loads(done.stdout)
+    assert row["id"] == "stdin"
+    assert row["coverage"] == 1.0
