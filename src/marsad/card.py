@@ -31,7 +31,6 @@ def write_card(folder: ModelFolder) -> Path:
 
     Raises:
         ModelError: the model was never evaluated, or a file of the record is missing.
-
     """
     settings = read_settings(folder)
     run_file = folder.require("run", "write cards for folders that `marsad train` wrote")

@@ -123,7 +123,6 @@ def load_config(path: Path, *, overrides: tuple[str, ...] = ()) -> RunConfig:
     Raises:
         ConfigError: not YAML, an unknown key, a value of the wrong type or out of range.
         DataError: the file is missing, empty or not UTF-8.
-
     """
     text = read_text(path)
     try:

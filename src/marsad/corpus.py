@@ -54,7 +54,6 @@ def read_placed(path: Path) -> Iterator[Placed]:
 
     Raises:
         DataError: a line is not JSON or not a document, or the file cannot be read.
-
     """
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
@@ -74,7 +73,6 @@ def read_corpus(path: Path) -> list[Document]:
 
     Raises:
         DataError: the file is unreadable or has an error; the message names the first.
-
     """
     placed = list(read_placed(path))
     errors = [p for p in check_documents(placed) if p.level == "error"]
@@ -89,7 +87,6 @@ def corpus_files(paths: Iterable[Path]) -> list[Path]:
 
     Raises:
         DataError: a path does not exist or a folder holds no such file.
-
     """
     files: list[Path] = []
     for path in paths:

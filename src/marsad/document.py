@@ -125,7 +125,6 @@ def parse_document(record: Any, where: str) -> Document:  # noqa: ANN401
 
     Raises:
         DataError: a field is missing or of the wrong type; ``where`` opens the message.
-
     """
     match record:
         case {"id": str(id_), "text": str(text)}:

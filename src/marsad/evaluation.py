@@ -23,7 +23,6 @@ def evaluate(folder: ModelFolder, data: Path, *, file: str | None = None) -> Sco
     Raises:
         DataError: the file is unreadable or has an error.
         ModelError: the folder holds no usable model.
-
     """
     documents = read_corpus(data)
     reader = load(folder.path, file=file)
@@ -54,7 +53,6 @@ def read_metrics(folder: ModelFolder) -> dict[str, Any]:
 
     Raises:
         ModelError: the file is damaged.
-
     """
     path = folder["metrics"]
     if not path.exists():

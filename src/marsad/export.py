@@ -53,7 +53,6 @@ def export(folder: ModelFolder, *, int8: bool | None = None) -> ExportReport:
         ExportError: a file fails its gate; the message says by how much.
         ModelError: the folder has no checkpoint.
         DataError: the dev split that the gate needs cannot be read.
-
     """
     settings = read_settings(folder)
     run = load_config(folder.require("run", "export a folder that `marsad train` wrote"))

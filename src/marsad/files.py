@@ -15,7 +15,6 @@ def decode_text(data: bytes, where: str) -> str:
 
     Raises:
         DataError: the bytes are empty, binary or not UTF-8.
-
     """
     if b"\x00" in data:
         raise DataError(f"{where}: binary data, not text; give a UTF-8 text file")
@@ -37,7 +36,6 @@ def read_text(path: Path) -> str:
 
     Raises:
         DataError: the file is missing, a folder, unreadable, empty, binary or not UTF-8.
-
     """
     try:
         data = path.read_bytes()

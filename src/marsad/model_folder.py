@@ -50,7 +50,6 @@ class ModelFolder:
 
         Raises:
             ModelError: it does not; the message names ``remedy``.
-
         """
         if not self.path.is_dir():
             raise ModelError(f"{self.path}: no such model folder; {remedy}")
@@ -69,7 +68,6 @@ class ModelFolder:
 
         Raises:
             ModelError: a file was changed or is not listed.
-
         """
         listing = self.path / self.CHECKSUMS
         if not listing.exists():
@@ -118,7 +116,6 @@ def read_settings(folder: ModelFolder) -> ModelSettings:
 
     Raises:
         ModelError: no model in the folder, or one of another label scheme.
-
     """
     path = folder.require("config", "name a folder that `marsad train` wrote")
     try:

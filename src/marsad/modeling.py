@@ -57,7 +57,6 @@ class EventHead(nn.Module):
 
         Returns:
             Type logits (batch, sentences, types), realis logits (batch, sentences, types, values).
-
         """
         scores = self.queries(hidden).transpose(1, 2).unsqueeze(1)  # batch, 1, types, length
         scores = scores + (sentence_mask.unsqueeze(2) - 1) * FAR  # batch, sentences, types, length
@@ -104,7 +103,6 @@ class MarsadModel(nn.Module):
             logits: as from :meth:`forward`.
             targets: ``tags`` and ``proclitics`` (batch, length); ``events`` (batch, sentences,
                 types) with 0 for absent and 1 + realis id for present. IGNORED elsewhere.
-
         """
         weight = self.options
         total = next(iter(logits.values())).new_zeros(())
@@ -189,7 +187,6 @@ def load_model(folder: ModelFolder, settings: ModelSettings, config: ModelConfig
 
     Raises:
         ModelError: weights are missing, damaged or of another shape.
-
     """
     weights = folder.require("weights", "train it, or load one of its ONNX files")
     encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder.path))  # type: ignore[no-untyped-call]

@@ -46,7 +46,6 @@ class Backend(Protocol):
             Of a model that reads entities, for every token: ``tags`` (rows, length, tags) and
             ``proclitics`` (rows, length, lengths). Of one that reads events, for every sentence:
             ``events`` (rows, sentences, types) and ``realis`` (rows, sentences, types, values).
-
         """
         ...
 

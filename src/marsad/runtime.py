@@ -29,7 +29,6 @@ class OnnxBackend:
 
         Raises:
             ModelError: onnxruntime cannot read it.
-
         """
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -61,7 +60,6 @@ def load(path: str | Path, *, file: str | None = None) -> Reader:
 
     Raises:
         ModelError: there is no usable model in the folder, or a file fails its checksum.
-
     """
     folder = ModelFolder(Path(path))
     settings = read_settings(folder)

@@ -104,7 +104,6 @@ def score(
 
     Raises:
         DataError: the documents or, for events, their sentences differ.
-
     """
     for a, b in zip(gold, predicted, strict=True):
         if a.id != b.id or a.text != b.text:

@@ -44,7 +44,6 @@ def tag_words(
 
     Returns:
         The tags, and the entities that do not fit words and were left out.
-
     """
     tag_id = {name: i for i, name in enumerate(tag_names)}
     tags = np.zeros(len(words), dtype=np.int64)
@@ -89,7 +88,6 @@ def best_legal_tags(scores: Floats, tag_names: Sequence[str]) -> Ints:
     Args:
         scores: log-probabilities, shape (words, tags).
         tag_names: names in the order of the columns.
-
     """
     greedy = scores.argmax(axis=1)
     allowed = legal_transitions(tag_names)
@@ -132,7 +130,6 @@ def read_entities(
 
     Returns:
         Entities in order. The score is the geometric mean of the tags' probabilities.
-
     """
     if not len(words):
         return []

