@@ -2,8 +2,10 @@
 
 import re
 
+from marsad.text.words import MARKS
+
 # A full stop after a letter on its own is part of an abbreviation or initial: د. ، أ.د. ، ص.ب ، J.
-_ABBREVIATED = re.compile(r"(?<![^\W\d_])(?:و?[ء-ي]|هـ|[A-Z])$")
+_ABBREVIATED = re.compile(rf"(?<![\w{MARKS}])(?:و?[ء-ي]|هـ|[A-Z])$")
 FEWEST_WORDS = 4
 _CLOSERS = r"»”\"'’)\]"
 _BREAK = re.compile(
