@@ -69,6 +69,9 @@ class TrainConfig(Section):
     """Optimisation."""
 
     epochs: float = Field(8, gt=0)
+    head_epochs: int = Field(
+        0, ge=0, description="of these, at the start, the epochs in which only the heads learn"
+    )
     batch_size: int = Field(8, ge=1, description="windows in a batch")
     learning_rate: float = Field(2e-4, gt=0, description="of the encoder")
     head_learning_rate: float = Field(1e-3, gt=0, description="of the heads")
@@ -78,6 +81,12 @@ class TrainConfig(Section):
     weight_decay: float = Field(0.01, ge=0)
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
     precision: Precision = Field("auto", description="auto: bf16 where the device computes in it")
+
+    @model_validator(mode="after")
+    def _encoder_learns_too(self) -> Self:
+        if self.head_epochs >= self.epochs:
+            raise ValueError("head_epochs must be fewer than epochs")
+        return self
 
 
 class ExportConfig(Section):

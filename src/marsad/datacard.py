@@ -33,7 +33,9 @@ _RESPONSIBLE_AI = {
     "data_annotation_analysis": ["a second blind annotation; figures in data/README.md"],
     "annotations_per_item": "1; 2 for the documents of the agreement study",
     "annotator_demographics": ["language models; no person annotated"],
-    "data_use_cases": ["training and testing of named entity and event classifiers for Arabic news"],
+    "data_use_cases": [
+        "training and testing of named entity and event classifiers for Arabic news"
+    ],
     "data_limitations": [
         "Invented texts: frequencies of places, sides and events are not those of real news.",
         "About half of the sentences are about Syria.",
@@ -64,6 +66,7 @@ def describe(folder: Path) -> mlc.Metadata:
         for path in files
     ]
     return mlc.Metadata(
+        ctx=mlc.Context(conforms_to="http://mlcommons.org/croissant/1.1"),
         name="marsad-corpus",
         description=_DESCRIPTION,
         license=[LICENCE],
@@ -80,28 +83,39 @@ def describe(folder: Path) -> mlc.Metadata:
     )
 
 
+# Columns of a record set: name, type, the key of a list's items (None: the column itself), meaning.
+_COLUMNS: tuple[tuple[str, str, str | None, str], ...] = (
+    ("id", mlc.DataType.TEXT, None, "identifier of the document"),
+    ("text", mlc.DataType.TEXT, None, "the text; offsets are code points into it, half-open"),
+    ("sentences", mlc.DataType.INTEGER, "start", "where each sentence begins"),
+    ("sentences", mlc.DataType.INTEGER, "end", "where each sentence ends"),
+    ("entities", mlc.DataType.INTEGER, "start", "where each mention begins"),
+    ("entities", mlc.DataType.INTEGER, "end", "where each mention ends"),
+    ("entities", mlc.DataType.TEXT, "label", "entity label of each mention"),
+)
+
+
 def _record_set(file: str) -> mlc.RecordSet:
     split = file.removesuffix(".jsonl")
-    columns = {
-        "id": "identifier of the document",
-        "text": "the text; all offsets are code points into it, half-open",
-        "sentences": "start, end and events (type, realis) of each sentence",
-        "entities": "start, end and label of each mention",
-    }
-    return mlc.RecordSet(
-        id=split,
-        name=split,
-        fields=[
+    fields = []
+    for column, kind, key, meaning in _COLUMNS:
+        name = f"{column}_{key}" if key else column
+        source = mlc.Source(
+            file_object=file,
+            extract=mlc.Extract(column=column),
+            transforms=[mlc.Transform(json_path=f"$[*].{key}")] if key else [],
+        )
+        fields.append(
             mlc.Field(
-                id=f"{split}/{column}",
-                name=column,
-                description=description,
-                data_types=[mlc.DataType.TEXT],
-                source=mlc.Source(file_object=file, extract=mlc.Extract(column=column)),
+                id=f"{split}/{name}",
+                name=name,
+                description=meaning,
+                data_types=[kind],
+                repeated=key is not None,
+                source=source,
             )
-            for column, description in columns.items()
-        ],
-    )
+        )
+    return mlc.RecordSet(id=split, name=split, fields=fields)
 
 
 def write_datacard(folder: Path) -> list[Path]:

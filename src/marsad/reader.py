@@ -29,6 +29,7 @@ from marsad.text.windows import (
 )
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 
 BATCH_TOKENS = 2048
 EVENT_THRESHOLD = 0.5
@@ -96,6 +97,16 @@ class Reader:
 
     def pipe(self, texts: Iterable[str | Document], *, batch_size: int = 32) -> Iterator[Document]:
         """Read many texts; results come in order, ``batch_size`` documents are held at a time."""
+        return (self._finish(job) for job in self._jobs(texts, batch_size))
+
+    def probabilities(
+        self, texts: Iterable[str | Document], *, batch_size: int = 32
+    ) -> Iterator[Floats]:
+        """Yield the probability of every event type, shape (sentences, types), for each text."""
+        for job in self._jobs(texts, batch_size):
+            yield np.stack([event_scores([a.sentence for a in parts])[0] for parts in job.answers])
+
+    def _jobs(self, texts: Iterable[str | Document], batch_size: int) -> Iterator[_Job]:
         numbered = (
             text if isinstance(text, Document) else Document(id=str(i), text=text)
             for i, text in enumerate(texts)
@@ -103,7 +114,7 @@ class Reader:
         while chunk := list(islice(numbered, batch_size)):
             jobs = [self._prepare(document) for document in chunk]
             self._run(jobs)
-            yield from (self._finish(job) for job in jobs)
+            yield from jobs
 
     def _prepare(self, document: Document) -> _Job:
         spans = [(s.start, s.end) for s in document.sentences] or split_sentences(document.text)
@@ -163,6 +174,12 @@ class Reader:
         )
 
 
+def event_scores(parts: Sequence[Mapping[str, Floats]]) -> tuple[Floats, Ints]:
+    """Return the probability of each type, and the part of the sentence that is surest of it."""
+    logits = np.stack([part["events"] for part in parts])
+    return 1 / (1 + np.exp(-logits.max(axis=0))), logits.argmax(axis=0)
+
+
 def read_events(parts: Sequence[Mapping[str, Floats]]) -> tuple[Event, ...]:
     """Decode the events of one sentence from the logits of its parts.
 
@@ -170,9 +187,7 @@ def read_events(parts: Sequence[Mapping[str, Floats]]) -> tuple[Event, ...]:
     from the part that is surest of the type.
     """
     names = scheme()
-    logits = np.stack([part["events"] for part in parts])
-    surest = logits.argmax(axis=0)
-    scores = 1 / (1 + np.exp(-logits.max(axis=0)))
+    scores, surest = event_scores(parts)
     events = []
     for i in np.flatnonzero(scores >= EVENT_THRESHOLD):
         realis = int(parts[surest[i]]["realis"][i].argmax())

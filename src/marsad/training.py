@@ -8,11 +8,18 @@ from typing import Any
 import torch
 from datasets import Dataset, load_dataset
 from torch import Tensor
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import (
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
 from transformers.trainer_utils import SchedulerType
 
 from marsad import __version__
-from marsad.config import Precision, RunConfig
+from marsad.config import Precision, RunConfig, TrainConfig
 from marsad.corpus import read_corpus
 from marsad.document import Document, parse_document
 from marsad.encoders.loading import Encoder, load_encoder
@@ -46,8 +53,6 @@ def train(config: RunConfig) -> ModelFolder:
     settings = model_settings(config, encoder)
     windows = load_windows(config, encoder, settings)
     model = MarsadModel(without_pooler(encoder.model), config.task, config.model)
-    if config.train.freeze_embeddings:
-        encoder.model.get_input_embeddings().requires_grad_(False)
     trainer = build_trainer(model, config, settings, encoder, windows, dev)
     trainer.train()
     folder = save_run(model, config, settings, encoder)
@@ -86,6 +91,27 @@ def load_windows(config: RunConfig, encoder: Encoder, settings: ModelSettings) -
     if not len(windows):
         raise DataError(f"{config.data.train}: no sentence to train on")
     return windows
+
+
+class EncoderStart(TrainerCallback):
+    """Lets the encoder learn once the heads have begun to.
+
+    Random heads would distort its features first (Kumar et al. 2022, "Fine-Tuning can Distort
+    Pretrained Features and Underperform Out-of-Distribution").
+    """
+
+    def __init__(self, model: MarsadModel, options: TrainConfig) -> None:
+        self.encoder = model.encoder
+        self.options = options
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Freeze or free the encoder for the epoch that begins."""
+        epoch = round(state.epoch or 0)
+        self.encoder.requires_grad_(epoch >= self.options.head_epochs)
+        if self.options.freeze_embeddings:
+            self.encoder.get_input_embeddings().requires_grad_(False)
 
 
 class DevScoringTrainer(Trainer):
@@ -165,6 +191,7 @@ def build_trainer(
         train_dataset=windows,
         data_collator=Collator(settings.special),
         optimizers=(build_optimizer(model, config), None),
+        callbacks=[EncoderStart(model, options)],
     )
 
 
@@ -177,9 +204,7 @@ def build_optimizer(model: MarsadModel, config: RunConfig) -> torch.optim.Optimi
             parameters = [
                 parameter
                 for name, parameter in model.named_parameters()
-                if parameter.requires_grad
-                and name.startswith("encoder.") == of_encoder
-                and (parameter.ndim > 1) == decayed
+                if name.startswith("encoder.") == of_encoder and (parameter.ndim > 1) == decayed
             ]
             decay = options.weight_decay if decayed else 0.0
             groups.append({"params": parameters, "lr": rate, "weight_decay": decay})

@@ -5,12 +5,14 @@ from pathlib import Path
 import typer
 
 from marsad.cli.agree import agree
+from marsad.cli.convert import convert
 from marsad.cli.datacard import card
 from marsad.cli.stats import stats
 from marsad.errors import DataError
 
 app = typer.Typer(help="Look after corpus files.", no_args_is_help=True)
 app.command()(agree)
+app.command()(convert)
 app.command()(stats)
 app.command()(card)
 

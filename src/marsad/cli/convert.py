@@ -1,0 +1,78 @@
+"""``marsad data convert``."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+
+from marsad.document import Document
+from marsad.errors import ConfigError
+from marsad.files import atomic_write
+from marsad.labels import scheme
+
+_NAMES = "jsonl, conll, brat, labelstudio, doccano or prodigy."
+
+
+def convert(
+    source: Path = typer.Argument(help="What to read: a file, or the folder of brat."),
+    target: Path = typer.Argument(help="What to write: a file, or a new folder for brat."),
+    from_: str = typer.Option(
+        None, "--from", help=f"Format of SOURCE: {_NAMES} Default: what .jsonl or .conll says."
+    ),
+    to: str = typer.Option(None, "--to", help="Format of TARGET, named the same way."),
+    repair: bool = typer.Option(
+        False, "--repair", help="Read a stray I- tag of conll as B-, and say how many there were."
+    ),
+    interface: Path = typer.Option(
+        None, help="Write Label Studio's labelling interface of our labels to this .xml file too."
+    ),
+) -> None:
+    """Convert documents between our JSON Lines and the formats of annotation tools."""
+    from marsad.formats import choose_format, mending
+    from marsad.formats.labelstudio import labelstudio_config
+
+    reading = choose_format(from_, source, "--from")
+    writing = choose_format(to, target, "--to")
+    if interface and writing.name != "labelstudio":
+        raise ConfigError("--interface goes with --to labelstudio; leave it out")
+    mended: list[str] = []
+    if repair:
+        reading = mending(reading, mended)
+    tally = _Tally()
+    writing.write(tally.watch(reading.read(source)), target)
+    if interface:
+        with atomic_write(interface) as out:
+            out.write(labelstudio_config())
+    typer.echo(f"{target}: {tally.documents} documents")
+    _report(tally, mended)
+
+
+@dataclass
+class _Tally:
+    """What passed by: documents, and mentions whose label is not in the label file."""
+
+    documents: int = 0
+    foreign: Counter[str] = field(default_factory=Counter)
+
+    def watch(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Pass documents on and count them."""
+        for document in documents:
+            self.documents += 1
+            labels = (entity.label for entity in document.entities)
+            self.foreign.update(name for name in labels if name not in scheme().entity_names)
+            yield document
+
+
+def _report(tally: _Tally, mended: list[str]) -> None:
+    if mended:
+        typer.echo(
+            f"marsad: {len(mended)} stray I- tags became B-, the first at {mended[0]}", err=True
+        )
+    if tally.foreign:
+        typer.echo(
+            f"marsad: {tally.foreign.total()} mentions have labels that labels.yaml lacks "
+            f"({', '.join(sorted(tally.foreign))}); rename them before training",
+            err=True,
+        )

@@ -1,0 +1,190 @@
+"""Label Studio tasks, https://labelstud.io/guide/task_format: one task a document, in one array.
+
+A mention is a result of the type ``labels``; a sentence is one with the label ``Sentence``, and its
+events are a ``taxonomy`` result on the same region: paths of event type and realis. Offsets are
+code points. ``data`` holds ``text``, ``id``, ``meta`` and, of predictions, ``coverage``,
+``warnings`` and ``model``.
+
+An annotated document is ``annotations[0]``. What has a model or scores is ``predictions[0]``, with
+the ``score`` of each mention, and of the events in the ``meta`` of their result. Of an exported
+task the annotation counts, and it is read without scores and model, for a person answers for it.
+
+Label Studio cannot hold a mention that is labelled ``Sentence``. :func:`labelstudio_config` returns
+the labelling interface of such a project.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from marsad.corpus import Placed
+from marsad.document import Document
+from marsad.errors import DataError
+from marsad.files import atomic_write, read_text
+from marsad.formats.records import SENTENCE, Record, check_no_sentence_label, extras, place
+from marsad.labels import scheme
+
+_OF_PREDICTIONS = ("coverage", "warnings", "model")
+_LABELS = {"from_name": "label", "to_name": "text", "type": "labels"}
+_EVENTS = {"from_name": "events", "to_name": "text", "type": "taxonomy"}
+
+
+def write(documents: Iterable[Document], path: Path) -> None:
+    """Write documents as one JSON array, a task a line.
+
+    Raises:
+        DataError: a mention is labelled ``Sentence``.
+
+    """
+    with atomic_write(path) as out:
+        tasks = (json.dumps(_task(document), ensure_ascii=False) for document in documents)
+        out.write("[\n" + ",\n".join(tasks) + "\n]\n")
+
+
+def read(path: Path) -> Iterator[Placed]:
+    """Yield the documents of an export.
+
+    Raises:
+        DataError: the file is not an array of tasks, or a task has not one annotation (or, without
+            any, one prediction), results of other types, or offsets that disagree with its text.
+
+    """
+    try:
+        tasks = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path}:{error.lineno}: not JSON ({error.msg} at column {error.colno})"
+        ) from None
+    if not isinstance(tasks, list):
+        raise DataError(f"{path}: not an array of tasks; export as JSON, not as JSON-MIN or CSV")
+    for number, task in enumerate(tasks, start=1):
+        where = f"{path}: task {number}"
+        try:
+            record = _record(task, f"{path.stem}-{number}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{where}: not a task of such a project ({error!r}); mend it") from None
+        yield place(record, where)
+
+
+def labelstudio_config() -> str:
+    """Return the labelling interface of our labels, https://labelstud.io/tags."""
+    labels = [f"    <Label value={quoteattr(SENTENCE)}/>"]
+    for label in scheme().entities:
+        labels.append(f"    <Label value={quoteattr(label.name)} hint={quoteattr(label.gloss)}/>")
+    realis = "".join(f"<Choice value={quoteattr(name)}/>" for name in scheme().realis_names)
+    events = []
+    for event in scheme().events:
+        names = f"value={quoteattr(event.name)} hint={quoteattr(event.gloss)}"
+        events.append(f"    <Choice {names}>{realis}</Choice>")
+    lines = (
+        "<View>",
+        '  <Labels name="label" toName="text" showInline="true">',
+        *labels,
+        "  </Labels>",
+        '  <View style="direction: rtl">',
+        '    <Text name="text" value="$text" granularity="symbol"/>',
+        "  </View>",
+        '  <Taxonomy name="events" toName="text" perRegion="true" leafsOnly="true"',
+        f'            whenTagName="label" whenLabelValue={quoteattr(SENTENCE)}>',
+        *events,
+        "  </Taxonomy>",
+        "</View>",
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _task(document: Document) -> Record:
+    check_no_sentence_label(document)
+    data = {"text": document.text, "id": document.id, **extras(document)}
+    result = list(_results(document))
+    scores = [mark.score for s in document.sentences for mark in s.events]
+    scores += [entity.score for entity in document.entities]
+    known = [score for score in scores if score is not None]
+    if document.model is None and not known:
+        return {"data": data, "annotations": [{"result": result}]}
+    prediction: Record = {"result": result}
+    if document.model is not None:
+        prediction["model_version"] = f"{document.model.name} {document.model.version}"
+    if known:
+        prediction["score"] = round(fmean(known), 4)  # tasks are sorted by it
+    return {"data": data, "predictions": [prediction]}
+
+
+def _results(document: Document) -> Iterator[Record]:
+    record = document.to_record()
+    for number, sentence in enumerate(record["sentences"]):
+        region = _region(document, sentence, f"s{number}")
+        yield region | _LABELS | {"value": {**region["value"], "labels": [SENTENCE]}}
+        if events := sentence["events"]:
+            paths = [[event["type"], event["realis"]] for event in events]
+            scores = {event["type"]: event["score"] for event in events if "score" in event}
+            value = {"value": {**region["value"], "taxonomy": paths}}
+            yield region | _EVENTS | value | ({"meta": {"scores": scores}} if scores else {})
+    for number, entity in enumerate(record["entities"]):
+        region = _region(document, entity, f"e{number}")
+        score = {"score": entity["score"]} if "score" in entity else {}
+        yield region | _LABELS | {"value": {**region["value"], "labels": [entity["label"]]}} | score
+
+
+def _region(document: Document, mark: Record, id_: str) -> Record:
+    start, end = mark["start"], mark["end"]
+    return {"id": id_, "value": {"start": start, "end": end, "text": document.text[start:end]}}
+
+
+def _record(task: Any, default_id: str) -> Record:  # noqa: ANN401
+    data = task["data"]
+    annotations = [a for a in task.get("annotations", ()) if not a.get("was_cancelled")]
+    marks = annotations or task.get("predictions", ())
+    if len(marks) != 1:
+        raise ValueError(f"{len(marks)} annotations or predictions, where one is wanted")
+    id_ = str(data.get("id", default_id))
+    record = {**data, "id": id_, "sentences": [], "entities": []}
+    sentences = {}
+    for result in marks[0]["result"]:
+        _check_result(result, data["text"])
+        if result["type"] == "labels":
+            mark = _mark(result)
+            sentences[result["id"]] = mark
+            record["sentences" if mark["label"] == SENTENCE else "entities"].append(mark)
+    for result in marks[0]["result"]:
+        if result["type"] == "taxonomy":
+            sentences[result["id"]]["events"] = _events(result)
+    return _without_scores(record) if annotations else record
+
+
+def _check_result(result: Record, text: str) -> None:
+    if result["type"] not in (_LABELS["type"], _EVENTS["type"]):
+        raise ValueError(f"a result of the type {result['type']}, which has no place here")
+    value = result["value"]
+    covered = text[value["start"] : value["end"]]
+    # Spaces may differ: the tool is free to show line ends in its own way.
+    if "".join(value.get("text", covered).split()) != "".join(covered.split()):
+        raise ValueError(f"{value['text']!r} is not at {value['start']}..{value['end']}")
+
+
+def _mark(result: Record) -> Record:
+    value = result["value"]
+    (label,) = value["labels"]
+    mark = {"start": value["start"], "end": value["end"], "label": label}
+    return mark | ({"score": result["score"]} if "score" in result else {})
+
+
+def _events(result: Record) -> list[Record]:
+    scores = result.get("meta", {}).get("scores", {})
+    return [
+        {"type": kind, "realis": realis, "score": scores.get(kind)}
+        for kind, realis in result["value"]["taxonomy"]
+    ]
+
+
+def _without_scores(record: Record) -> Record:
+    """Return the record of an annotated document: no scores, no model."""
+    for entity in record["entities"]:
+        entity.pop("score", None)
+    for sentence in record["sentences"]:
+        for event in sentence.get("events", ()):
+            event.pop("score", None)
+    return {name: value for name, value in record.items() if name not in _OF_PREDICTIONS}

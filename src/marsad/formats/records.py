@@ -1,0 +1,92 @@
+"""Records: the JSON shape of a document, which every format takes apart and puts together again.
+
+A reader turns what it finds into the record of our own JSON Lines and gives it to :func:`place`;
+a writer starts from ``document.to_record()``. So scores have four digits in every format.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from marsad.corpus import Placed
+from marsad.document import Document, parse_document
+from marsad.errors import DataError
+from marsad.files import read_text
+
+Record = dict[str, Any]
+
+# The label of sentences, in the tools that show a sentence as one more marked span.
+SENTENCE = "Sentence"
+# What a document has besides text and marks, and no annotation tool has a place of its own for.
+EXTRAS = ("meta", "coverage", "warnings", "model")
+
+
+def read_records(path: Path) -> Iterator[tuple[str, Record]]:
+    """Yield the objects of a JSON Lines file (https://jsonlines.org), each after its ``file:line``.
+
+    Raises:
+        DataError: a line is not a JSON object, or the file cannot be read.
+
+    """
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{where}: not JSON ({error.msg} at column {error.colno}); one document a line"
+            ) from None
+        if not isinstance(record, dict):
+            raise DataError(f"{where}: a JSON {type(record).__name__}; one object a line")
+        yield where, record
+
+
+def extras(document: Document) -> Record:
+    """Return ``meta``, and ``coverage``, ``warnings`` and ``model`` of a prediction."""
+    record = document.to_record()
+    return {name: record[name] for name in EXTRAS if name in record}
+
+
+def place(record: Record, where: str) -> Placed:
+    """Build the document of a record and note where it was found.
+
+    Raises:
+        DataError: the record lacks something or has the wrong type somewhere.
+
+    """
+    return Placed(where, parse_document(record, where))
+
+
+def refusal(document: Document, reason: str) -> DataError:
+    """Return the error of a document that a format cannot express."""
+    return DataError(f"document {document.id!r}: {reason}")
+
+
+def check_no_sentence_label(document: Document) -> None:
+    """Refuse a mention that is labelled as sentences are.
+
+    Raises:
+        DataError: there is one.
+
+    """
+    for entity in document.entities:
+        if entity.label == SENTENCE:
+            raise refusal(
+                document,
+                f"entity {entity.start}..{entity.end} is labelled {SENTENCE!r}, which this format "
+                "keeps for sentences; rename the label",
+            )
+
+
+def check_no_relations(relations: object, where: str) -> None:
+    """Refuse relations between mentions, which no document of ours holds.
+
+    Raises:
+        DataError: there are some.
+
+    """
+    if relations:
+        raise DataError(f"{where}: has relations, which our documents cannot hold; remove them")
