@@ -221,6 +221,20 @@ def test_labelstudio_task_of_others_is_read(tmp_path: Path):
             "a result of the type relation",
         ),
         (
+            {
+                "data": {"text": TEXT},
+                "annotations": [
+                    {
+                        "result": [
+                            label(12, 16, "GPE"),
+                            label(12, 16, "GPE", type="taxonomy"),
+                        ]
+                    }
+                ],
+            },
+            "events on a region labelled GPE",
+        ),
+        (
             {"data": {"text": TEXT}, "annotations": [{"result": [label(12, 99, "GPE")]}]},
             "entity 12..99 is empty or outside",
         ),

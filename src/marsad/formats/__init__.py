@@ -36,7 +36,6 @@ class Format:
         Raises:
             DataError: the file is malformed or holds no document; the message names the line or
                 the document, and what to do.
-
         """
         placed = None
         for placed in self.reader(path):
@@ -50,7 +49,6 @@ class Format:
         Raises:
             DataError: the format cannot express a document, or the path is of the wrong kind; the
                 message names the document and the reason.
-
         """
         if path.is_dir() and not self.folder:
             raise DataError(f"{path}: is a folder, and {self.name} is a file; name one in it")
@@ -77,7 +75,6 @@ def mending(format_: Format, mended: list[str]) -> Format:
 
     Raises:
         ConfigError: it is another format.
-
     """
     if format_.name != "conll":
         raise ConfigError(f"--repair mends the tags of conll, and the source is {format_.name}")
@@ -94,7 +91,6 @@ def choose_format(name: str | None, path: Path, option: str) -> Format:
 
     Raises:
         ConfigError: the name is unknown, or the ending says nothing.
-
     """
     known = ", ".join(FORMATS)
     if name is None:

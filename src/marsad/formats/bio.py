@@ -38,7 +38,6 @@ def find_chunks(sentence: Iterable[Tagged], repaired: list[str] | None = None) -
 
     Raises:
         DataError: a tag is not BIO, or an ``I-X`` continues nothing.
-
     """
     chunks: list[Chunk] = []
     for position, (kind, label) in enumerate(_legal_tags(sentence, repaired)):

@@ -52,7 +52,6 @@ def write(documents: Iterable[Document], path: Path) -> None:
 
     Raises:
         DataError: the folder holds something, two documents have one id, or brat cannot hold one.
-
     """
     with _new_folder(path) as folder, (folder / INDEX).open("w", encoding="utf-8") as index:
         for document in documents:
@@ -73,7 +72,6 @@ def read(path: Path) -> Iterator[Placed]:
     Raises:
         DataError: a file is missing or malformed, spans and text disagree, or an annotation is of a
             kind that our documents do not have (relations, events of several parts, …).
-
     """
     if not path.is_dir():
         raise DataError(f"{path}: no such folder; brat keeps .txt and .ann files in one")

@@ -68,7 +68,6 @@ def parse_annotations(lines: str, text: str, path: Path) -> Record:
 
     Raises:
         DataError: a line is malformed, disagrees with the text or has no place in our documents.
-
     """
     standoff = _Standoff(text)
     readers: dict[str, tuple[int, Callable[..., None]]] = {  # columns, and what reads them

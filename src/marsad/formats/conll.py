@@ -63,7 +63,6 @@ def write(documents: Iterable[Document], path: Path) -> None:
 
     Raises:
         DataError: a document has a mention that words cannot express.
-
     """
     with atomic_write(path) as out:
         out.write(f"{COLUMNS}\n")
@@ -80,7 +79,6 @@ def read(path: Path, repaired: list[str] | None = None) -> Iterator[Placed]:
 
     Raises:
         DataError: a line is malformed, a tag illegal, or columns and text disagree.
-
     """
     lines = [line.rstrip("\r") for line in read_text(path).split("\n")]
     if lines[0] != COLUMNS:

@@ -42,7 +42,6 @@ def parse_row(line: str, where: str) -> Row:
 
     Raises:
         DataError: a column is missing, added or not a number.
-
     """
     try:
         token, start, end, tag, proclitic, score = line.split("\t")

@@ -34,7 +34,6 @@ def read(path: Path, lines: Iterable[str], repaired: list[str] | None) -> Iterat
 
     Raises:
         DataError: a line has another number of columns than the ones before, or an illegal tag.
-
     """
     for number, sentences in enumerate(_split_documents(path, lines), start=1):
         yield _document(f"{path.stem}-{number}", sentences, repaired)

@@ -7,8 +7,8 @@ the rest: ``sentences`` with their events, ``meta``, the ``scores`` of mentions 
 a mention that they move loses its score.
 
 Exports of projects with relation labelling are read too (``entities`` in place of ``label``), but
-relations are refused; comments are not read. Mentions that overlap need a project that allows them.
-doccano cannot hold an empty text.
+relations are refused; comments are not read. Mentions that overlap need a project that allows them,
+and doccano's export rounds numbers to ten digits. It cannot hold an empty text.
 """
 
 import json
@@ -34,7 +34,6 @@ def write(documents: Iterable[Document], path: Path) -> None:
 
     Raises:
         DataError: a text is empty.
-
     """
     with atomic_write(path) as out:
         for document in documents:
@@ -46,7 +45,6 @@ def read(path: Path) -> Iterator[Placed]:
 
     Raises:
         DataError: a line is not a record of doccano's, or has relations.
-
     """
     for number, (where, task) in enumerate(read_records(path), start=1):
         check_no_relations(task.get("relations"), where)

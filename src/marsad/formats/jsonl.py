@@ -20,7 +20,6 @@ def read(path: Path) -> Iterator[Placed]:
 
     Raises:
         DataError: a line is not a document, or has a field that would be lost.
-
     """
     for where, record in read_records(path):
         placed = place(record, where)

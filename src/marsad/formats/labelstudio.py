@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Any
-from xml.sax.saxutils import quoteattr
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from marsad.corpus import Placed
 from marsad.document import Document
@@ -37,7 +37,6 @@ def write(documents: Iterable[Document], path: Path) -> None:
 
     Raises:
         DataError: a mention is labelled ``Sentence``.
-
     """
     with atomic_write(path) as out:
         tasks = (json.dumps(_task(document), ensure_ascii=False) for document in documents)
@@ -50,7 +49,6 @@ def read(path: Path) -> Iterator[Placed]:
     Raises:
         DataError: the file is not an array of tasks, or a task has not one annotation (or, without
             any, one prediction), results of other types, or offsets that disagree with its text.
-
     """
     try:
         tasks = json.loads(read_text(path))
@@ -70,30 +68,25 @@ def read(path: Path) -> Iterator[Placed]:
 
 
 def labelstudio_config() -> str:
-    """Return the labelling interface of our labels, https://labelstud.io/tags."""
-    labels = [f"    <Label value={quoteattr(SENTENCE)}/>"]
+    """Return the labelling interface of our labels, in the tags of https://labelstud.io/tags."""
+    view = Element("View")
+    labels = SubElement(view, "Labels", name=_LABELS["from_name"], toName="text")
+    SubElement(labels, "Label", value=SENTENCE)
     for label in scheme().entities:
-        labels.append(f"    <Label value={quoteattr(label.name)} hint={quoteattr(label.gloss)}/>")
-    realis = "".join(f"<Choice value={quoteattr(name)}/>" for name in scheme().realis_names)
-    events = []
-    for event in scheme().events:
-        names = f"value={quoteattr(event.name)} hint={quoteattr(event.gloss)}"
-        events.append(f"    <Choice {names}>{realis}</Choice>")
-    lines = (
-        "<View>",
-        '  <Labels name="label" toName="text" showInline="true">',
-        *labels,
-        "  </Labels>",
-        '  <View style="direction: rtl">',
-        '    <Text name="text" value="$text" granularity="symbol"/>',
-        "  </View>",
-        '  <Taxonomy name="events" toName="text" perRegion="true" leafsOnly="true"',
-        f'            whenTagName="label" whenLabelValue={quoteattr(SENTENCE)}>',
-        *events,
-        "  </Taxonomy>",
-        "</View>",
+        SubElement(labels, "Label", value=label.name, hint=label.gloss)
+    right_to_left = SubElement(view, "View", style="direction: rtl")
+    # Symbols, not words: a mention may begin inside a word.
+    SubElement(right_to_left, "Text", name="text", value="$text", granularity="symbol")
+    of_sentences = {"perRegion": "true", "whenTagName": "label", "whenLabelValue": SENTENCE}
+    taxonomy = SubElement(
+        view, "Taxonomy", of_sentences, name="events", toName="text", leafsOnly="true"
     )
-    return "".join(f"{line}\n" for line in lines)
+    for event in scheme().events:
+        choice = SubElement(taxonomy, "Choice", value=event.name, hint=event.gloss)
+        for realis in scheme().realis:
+            SubElement(choice, "Choice", value=realis.name, hint=realis.gloss)
+    indent(view)
+    return f"{tostring(view, encoding='unicode')}\n"
 
 
 def _task(document: Document) -> Record:
@@ -142,16 +135,15 @@ def _record(task: Any, default_id: str) -> Record:  # noqa: ANN401
         raise ValueError(f"{len(marks)} annotations or predictions, where one is wanted")
     id_ = str(data.get("id", default_id))
     record = {**data, "id": id_, "sentences": [], "entities": []}
-    sentences = {}
+    regions = {}
     for result in marks[0]["result"]:
         _check_result(result, data["text"])
-        if result["type"] == "labels":
-            mark = _mark(result)
-            sentences[result["id"]] = mark
+        if result["type"] == _LABELS["type"]:
+            mark = regions[result["id"]] = _mark(result)
             record["sentences" if mark["label"] == SENTENCE else "entities"].append(mark)
     for result in marks[0]["result"]:
-        if result["type"] == "taxonomy":
-            sentences[result["id"]]["events"] = _events(result)
+        if result["type"] == _EVENTS["type"]:
+            _add_events(regions[result["id"]], result)
     return _without_scores(record) if annotations else record
 
 
@@ -172,9 +164,11 @@ def _mark(result: Record) -> Record:
     return mark | ({"score": result["score"]} if "score" in result else {})
 
 
-def _events(result: Record) -> list[Record]:
+def _add_events(region: Record, result: Record) -> None:
+    if region["label"] != SENTENCE:
+        raise ValueError(f"events on a region labelled {region['label']}, not {SENTENCE}")
     scores = result.get("meta", {}).get("scores", {})
-    return [
+    region["events"] = [
         {"type": kind, "realis": realis, "score": scores.get(kind)}
         for kind, realis in result["value"]["taxonomy"]
     ]

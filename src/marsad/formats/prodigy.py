@@ -40,7 +40,6 @@ def write(documents: Iterable[Document], path: Path) -> None:
 
     Raises:
         DataError: a mention begins or ends in a space.
-
     """
     with atomic_write(path) as out:
         for document in documents:
@@ -52,7 +51,6 @@ def read(path: Path) -> Iterator[Placed]:
 
     Raises:
         DataError: a line is not a task with text, was not accepted, or has relations.
-
     """
     for number, (where, task) in enumerate(read_records(path), start=1):
         check_no_relations(task.get("relations"), where)

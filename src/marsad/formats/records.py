@@ -27,7 +27,6 @@ def read_records(path: Path) -> Iterator[tuple[str, Record]]:
 
     Raises:
         DataError: a line is not a JSON object, or the file cannot be read.
-
     """
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
@@ -55,7 +54,6 @@ def place(record: Record, where: str) -> Placed:
 
     Raises:
         DataError: the record lacks something or has the wrong type somewhere.
-
     """
     return Placed(where, parse_document(record, where))
 
@@ -70,7 +68,6 @@ def check_no_sentence_label(document: Document) -> None:
 
     Raises:
         DataError: there is one.
-
     """
     for entity in document.entities:
         if entity.label == SENTENCE:
@@ -86,7 +83,6 @@ def check_no_relations(relations: object, where: str) -> None:
 
     Raises:
         DataError: there are some.
-
     """
     if relations:
         raise DataError(f"{where}: has relations, which our documents cannot hold; remove them")

@@ -23,7 +23,6 @@ def sound(document: Document, where: str) -> Document:
     Raises:
         DataError: a mark is outside the text or given twice, sentences overlap, an event is not in
             the label file, or a value cannot be written as JSON.
-
     """
     ordered = replace(
         document,
