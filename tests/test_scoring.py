@@ -1,11 +1,13 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
 from marsad.document import Document, Entity, Event, Sentence
 from marsad.errors import DataError
+from marsad.evaluation import best_threshold
 from marsad.scoring import score
 
 GOLD = Document(
@@ -87,3 +89,16 @@ def test_other_texts_or_sentences_are_refused():
         score([GOLD], [replace(GOLD, text=GOLD.text + "!")], entities=True, events=False)
     with pytest.raises(DataError, match="sentences differ"):
         score([GOLD], [replace(GOLD, sentences=())], entities=False, events=True)
+
+
+def test_best_threshold_is_the_one_with_the_best_micro_f1():
+    class Fixed:
+        def probabilities(self, _: object) -> list[np.ndarray]:
+            scores = np.full((2, 23), 0.35, dtype=np.float32)
+            scores[0, [6, 11]] = 0.7  # killing and siege, both annotated
+            scores[1, 2] = 0.6  # withdrawal, annotated
+            scores[1, 5] = 0.55  # explosive_device, not annotated
+            return [scores]
+
+    threshold = best_threshold(Fixed(), [GOLD])
+    assert 0.55 < threshold <= 0.6

@@ -6,6 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from sklearn.metrics import f1_score
+
 from marsad.corpus import read_corpus
 from marsad.document import Document
 from marsad.errors import ModelError
@@ -15,6 +18,8 @@ from marsad.model_folder import ModelFolder, sha256
 from marsad.reader import Reader
 from marsad.runtime import load
 from marsad.scoring import SCORER_VERSION, Scores, score
+
+THRESHOLDS = tuple(round(0.3 + 0.025 * step, 3) for step in range(25))  # 0.3 to 0.9
 
 
 def evaluate(folder: ModelFolder, data: Path, *, file: str | None = None) -> Scores:
@@ -46,6 +51,16 @@ def score_reader(reader: Reader, documents: Sequence[Document]) -> Scores:
     predicted = list(reader.pipe(documents))
     task = reader.settings.task
     return score(documents, predicted, entities=task != "events", events=task != "ner")
+
+
+def best_threshold(reader: Reader, documents: Sequence[Document]) -> float:
+    """Return the probability from which reporting an event gives the best micro F1 on documents."""
+    names = scheme().event_names
+    found = np.concatenate(list(reader.probabilities(documents)))
+    reported = [{e.type for e in s.events} for d in documents for s in d.sentences]
+    gold = np.array([[name in types for name in names] for types in reported])
+    scores = {t: f1_score(gold, found >= t, average="micro", zero_division=0.0) for t in THRESHOLDS}
+    return max(scores, key=lambda threshold: scores[threshold])
 
 
 def read_metrics(folder: ModelFolder) -> dict[str, Any]:

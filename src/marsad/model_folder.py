@@ -94,6 +94,7 @@ class ModelSettings:
     max_tokens: int
     overlap: int
     special: SpecialIds
+    event_threshold: float = 0.5
 
     @property
     def max_sentences(self) -> int:

@@ -32,7 +32,6 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 BATCH_TOKENS = 2048
-EVENT_THRESHOLD = 0.5
 WORD_HEADS = ("tags", "proclitics")
 SENTENCE_HEADS = ("events", "realis")
 
@@ -147,6 +146,12 @@ class Reader:
                     sentence = {k: v[row, column] for k, v in logits.items() if k not in WORD_HEADS}
                     job.answers[part.sentence].append(_Answer(part, words, sentence))
 
+    def _events(self, answers: Sequence[_Answer]) -> tuple[Event, ...]:
+        if not answers[0].sentence:
+            return ()
+        parts = [answer.sentence for answer in answers]
+        return read_events(parts, threshold=self.settings.event_threshold)
+
     def _finish(self, job: _Job) -> Document:
         entities: list[Entity] = []
         sentences = []
@@ -161,8 +166,7 @@ class Reader:
                     np.concatenate([a.words[k] for a in answers]) for k in ("tags", "proclitics")
                 )
                 entities += read_entities(own.words, tags, proclitics, scheme().tags)
-            events = read_events([a.sentence for a in answers]) if answers[0].sentence else ()
-            sentences.append(replace(sentence, events=events))
+            sentences.append(replace(sentence, events=self._events(answers)))
         total = sum(len(own.words) for own in job.sentences)
         return replace(
             job.document,
@@ -180,16 +184,16 @@ def event_scores(parts: Sequence[Mapping[str, Floats]]) -> tuple[Floats, Ints]:
     return 1 / (1 + np.exp(-logits.max(axis=0))), logits.argmax(axis=0)
 
 
-def read_events(parts: Sequence[Mapping[str, Floats]]) -> tuple[Event, ...]:
+def read_events(parts: Sequence[Mapping[str, Floats]], *, threshold: float) -> tuple[Event, ...]:
     """Decode the events of one sentence from the logits of its parts.
 
-    A type is reported when its probability reaches EVENT_THRESHOLD in any part; its realis comes
+    A type is reported when its probability reaches the threshold in any part; its realis comes
     from the part that is surest of the type.
     """
     names = scheme()
     scores, surest = event_scores(parts)
     events = []
-    for i in np.flatnonzero(scores >= EVENT_THRESHOLD):
+    for i in np.flatnonzero(scores >= threshold):
         realis = int(parts[surest[i]]["realis"][i].argmax())
         events.append(Event(names.event_names[i], names.realis_names[realis], float(scores[i])))
     return tuple(events)

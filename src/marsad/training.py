@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from marsad.corpus import read_corpus
 from marsad.document import Document, parse_document
 from marsad.encoders.loading import Encoder, load_encoder
 from marsad.errors import DataError
-from marsad.evaluation import score_reader
+from marsad.evaluation import best_threshold, score_reader
 from marsad.files import atomic_write
 from marsad.labels import SCHEME_FILE, scheme
 from marsad.model_folder import ModelFolder, ModelSettings
@@ -55,6 +56,9 @@ def train(config: RunConfig) -> ModelFolder:
     model = MarsadModel(without_pooler(encoder.model), config.task, config.model)
     trainer = build_trainer(model, config, settings, encoder, windows, dev)
     trainer.train()
+    if config.task != "ner":
+        reader = Reader(encoder.tokenizer.backend_tokenizer, settings, TorchBackend(model))
+        settings = replace(settings, event_threshold=best_threshold(reader, dev))
     folder = save_run(model, config, settings, encoder)
     shutil.rmtree(config.output / CHECKPOINTS)
     return folder

@@ -1,0 +1,89 @@
+"""The repository keeps its word: README, configurations, data."""
+
+import json
+import re
+import shlex
+import tomllib
+
+import pytest
+from typer.main import get_command
+
+from marsad import __version__
+from marsad.cli import app
+from marsad.config import load_config
+from marsad.corpus import check_files
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+
+
+def test_tree_in_the_readme_is_the_tree():
+    tree = README.split("## The tree")[1].split("```")[1]
+    named = {line.split()[0].rstrip("/") for line in tree.strip().splitlines()}
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    folders = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".")}
+    assert folders - {"src", "runs", "dist", "build"} <= named
+
+
+def test_pictures_of_the_documents_exist():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_commands_of_the_readme_exist():
+    block = README.split("## On the command line")[1].split("```")[1]
+    command = get_command(app)
+    lines = [shlex.split(line) for line in block.splitlines() if line.startswith("marsad ")]
+    assert len(lines) >= 8
+    for words in lines:
+        group = command
+        for word in words[1:]:
+            commands = getattr(group, "commands", None)
+            if commands is None:
+                break
+            assert word in commands, " ".join(words)
+            group = commands[word]
+
+
+def test_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)`", README)) | {"run", "test"} <= targets
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_configurations_load_and_name_files_that_exist(path):
+    config = load_config(path)
+    assert all((ROOT / p).exists() for p in (config.data.train, config.data.dev, config.data.test))
+
+
+def test_corpus_and_article_have_no_errors():
+    problems = check_files([ROOT / "data" / "corpus", ROOT / "data" / "articles"])
+    assert [str(p) for p in problems if p.level == "error"] == []
+
+
+def test_article_is_annotated_to_the_character():
+    articles = ROOT / "data" / "articles"
+    text = (articles / "daraa.txt").read_text(encoding="utf-8")
+    line = (articles / "daraa.jsonl").read_text(encoding="utf-8")
+    assert json.loads(line)["text"] == text
+
+
+def test_constraints_pin_what_the_package_needs_and_torch_first():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert pins[0] == "torch==2.13.0"
+    assert all("==" in pin for pin in pins)
+    pinned = {pin.split("==")[0].lower().replace("_", "-") for pin in pins}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = [name for group in groups for name in group]
+    names = {re.split(r"[<>=\[ ]", w)[0].lower().replace("_", "-") for w in wanted}
+    assert names - pinned == set()
+
+
+def test_version_stands_in_one_place():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version: {__version__}" in citation
