@@ -14,11 +14,14 @@ from marsad.files import atomic_write
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
-_TASKS = {
-    "joint": "Finds named entities (12 labels) and classifies events (23 types).",
-    "ner": "Finds named entities (12 labels).",
-    "events": "Classifies events (23 types).",
-}
+_ENTITIES = (
+    "Finds named entities (12 labels); every mention is an exact slice of the caller's text."
+)
+_EVENTS = (
+    "Gives each sentence the set of event types that it reports (of 23), each with a realis "
+    "(actual, planned or negated)."
+)
+_TASKS = {"joint": f"{_ENTITIES}\n{_EVENTS}", "ner": _ENTITIES, "events": _EVENTS}
 _OWN_CORPUS = "data/corpus/"
 _OWN_CORPUS_NOTE = (
     "Texts and annotation of the training corpus were written by a language model, not by people, "
@@ -124,6 +127,8 @@ def _table(
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, score in [*rows.items(), *([("**micro**", micro)] if micro else [])]:
-        figures = " | ".join(_percent(score[key]) for key in ("precision", "recall", "f1"))
+        counted = score["support"] or score["predicted"]
+        values = (score[key] for key in ("precision", "recall", "f1"))
+        figures = " | ".join(_percent(value) if counted else "–" for value in values)
         lines.append(f"| {name} | {figures} | {score['support']} | {score['predicted']} |")
     return "\n".join(lines)

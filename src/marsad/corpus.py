@@ -4,7 +4,6 @@ Checks name file and line. Errors make a corpus unfit for training; warnings are
 person should look at.
 """
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Literal
 
 from marsad.document import Document, Entity, parse_document
 from marsad.errors import DataError
-from marsad.files import read_text
+from marsad.files import read_records
 from marsad.labels import scheme
 from marsad.spans import tag_words
 from marsad.text.words import find_words
@@ -55,16 +54,7 @@ def read_placed(path: Path) -> Iterator[Placed]:
     Raises:
         DataError: a line is not JSON or not a document, or the file cannot be read.
     """
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"{where}: not JSON ({error.msg} at column {error.colno}); one document a line"
-            ) from None
+    for where, record in read_records(path):
         yield Placed(where, parse_document(record, where))
 
 

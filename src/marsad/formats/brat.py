@@ -28,7 +28,7 @@ from pathlib import Path
 from marsad.corpus import Placed
 from marsad.document import Document
 from marsad.errors import DataError
-from marsad.files import read_text
+from marsad.files import read_records, read_text
 from marsad.formats.brat_standoff import annotation_conf, parse_annotations
 from marsad.formats.records import (
     SENTENCE,
@@ -36,7 +36,6 @@ from marsad.formats.records import (
     check_no_sentence_label,
     extras,
     place,
-    read_records,
     refusal,
 )
 

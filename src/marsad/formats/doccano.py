@@ -18,13 +18,12 @@ from pathlib import Path
 from marsad.corpus import Placed
 from marsad.document import Document
 from marsad.errors import DataError
-from marsad.files import atomic_write
+from marsad.files import atomic_write, read_records
 from marsad.formats.records import (
     Record,
     check_no_relations,
     extras,
     place,
-    read_records,
     refusal,
 )
 

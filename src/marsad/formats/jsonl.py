@@ -6,8 +6,8 @@ from pathlib import Path
 from marsad.corpus import Placed
 from marsad.document import Document
 from marsad.errors import DataError
-from marsad.files import atomic_write
-from marsad.formats.records import EXTRAS, Record, place, read_records
+from marsad.files import atomic_write, read_records
+from marsad.formats.records import EXTRAS, Record, place
 
 _DOCUMENT = frozenset({"id", "text", "sentences", "entities", *EXTRAS})
 _SENTENCE = frozenset({"start", "end", "events"})

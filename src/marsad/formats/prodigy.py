@@ -20,14 +20,13 @@ from pathlib import Path
 from marsad.corpus import Placed
 from marsad.document import Document
 from marsad.errors import DataError
-from marsad.files import atomic_write
+from marsad.files import atomic_write, read_records
 from marsad.formats.records import (
     EXTRAS,
     Record,
     check_no_relations,
     extras,
     place,
-    read_records,
     refusal,
 )
 from marsad.text.words import find_words

@@ -4,15 +4,11 @@ A reader turns what it finds into the record of our own JSON Lines and gives it 
 a writer starts from ``document.to_record()``. So scores have four digits in every format.
 """
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from marsad.corpus import Placed
 from marsad.document import Document, parse_document
 from marsad.errors import DataError
-from marsad.files import read_text
 
 Record = dict[str, Any]
 
@@ -20,27 +16,6 @@ Record = dict[str, Any]
 SENTENCE = "Sentence"
 # What a document has besides text and marks, and no annotation tool has a place of its own for.
 EXTRAS = ("meta", "coverage", "warnings", "model")
-
-
-def read_records(path: Path) -> Iterator[tuple[str, Record]]:
-    """Yield the objects of a JSON Lines file (https://jsonlines.org), each after its ``file:line``.
-
-    Raises:
-        DataError: a line is not a JSON object, or the file cannot be read.
-    """
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"{where}: not JSON ({error.msg} at column {error.colno}); one document a line"
-            ) from None
-        if not isinstance(record, dict):
-            raise DataError(f"{where}: a JSON {type(record).__name__}; one object a line")
-        yield where, record
 
 
 def extras(document: Document) -> Record:
