@@ -6,6 +6,8 @@ import pytest
 from datasets import load_dataset
 from huggingface_hub import DatasetCard
 
+from marsad.agreement import agree
+from marsad.corpus import read_corpus
 from marsad.datacard import BEGIN, END, render_counts, write_datacard
 from marsad.errors import DataError
 from tests.conftest import CORPUS, ROOT
@@ -62,3 +64,22 @@ def test_datasets_reads_the_files_as_they_are(tmp_path: Path):
     row = corpus["train"][0]
     entity = row["entities"][0]
     assert row["text"][entity["start"] : entity["end"]].strip()
+
+
+def test_agreement_in_the_card_is_what_the_files_give():
+    folder = DATA / "agreement"
+    corpus = [d for path in sorted(CORPUS.glob("*.jsonl")) for d in read_corpus(path)]
+    studies = {
+        "before the rules were settled": (
+            read_corpus(folder / "first_before.jsonl"),
+            read_corpus(folder / "second_before.jsonl"),
+        ),
+        "after": (corpus, read_corpus(folder / "second_after.jsonl")),
+    }
+    card = (DATA / "README.md").read_text(encoding="utf-8")
+    for name, (first, second) in studies.items():
+        found = agree(first, second)
+        assert found.scores.entities is not None
+        assert found.scores.events is not None
+        figures = (found.scores.entities.micro.f1, found.scores.events.micro.f1, found.realis_kappa)
+        assert f"| {name} | 411 | {' | '.join(f'{f:.3f}' for f in figures)} |" in card

@@ -150,7 +150,7 @@ def test_gates_stop_an_export_and_leave_nothing(
     copy["run"].write_text(run, encoding="utf-8")
     scores = iter([0.9, 0.2])
     monkeypatch.setattr(
-        "marsad.export.score_reader", lambda *_: type("S", (), {"overall": next(scores)})
+        "marsad.export.score_reader", lambda *_, **__: type("S", (), {"overall": next(scores)})
     )
     copy["run"].write_text(run.replace("max_loss: 1.0", "max_loss: 0.01"), encoding="utf-8")
     with pytest.raises(ExportError, match=r"falls from 0\.9000 to 0\.2000, by 0\.7000"):

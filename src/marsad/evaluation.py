@@ -1,7 +1,7 @@
 """Evaluation: a model read over annotated documents, scored, and recorded in ``metrics.json``."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,17 @@ from marsad.reader import Reader
 from marsad.runtime import load
 from marsad.scoring import SCORER_VERSION, Scores, score
 
+Watch = Callable[[Sequence[Document]], Iterable[Document]]
+
 THRESHOLDS = tuple(round(0.3 + 0.025 * step, 3) for step in range(25))  # 0.3 to 0.9
 
 
-def evaluate(folder: ModelFolder, data: Path, *, file: str | None = None) -> Scores:
+def evaluate(
+    folder: ModelFolder, data: Path, *, file: str | None = None, watch: Watch = iter
+) -> Scores:
     """Score a model on a corpus file and record the figures under the file's name.
+
+    ``watch`` passes the documents on, and may show how far they are.
 
     Raises:
         DataError: the file is unreadable or has an error.
@@ -31,7 +37,7 @@ def evaluate(folder: ModelFolder, data: Path, *, file: str | None = None) -> Sco
     """
     documents = read_corpus(data)
     reader = load(folder.path, file=file)
-    scores = score_reader(reader, documents)
+    scores = score_reader(reader, documents, watch=watch)
     record = {
         "data": str(data),
         "data_sha256": sha256(data),
@@ -46,9 +52,9 @@ def evaluate(folder: ModelFolder, data: Path, *, file: str | None = None) -> Sco
     return scores
 
 
-def score_reader(reader: Reader, documents: Sequence[Document]) -> Scores:
+def score_reader(reader: Reader, documents: Sequence[Document], *, watch: Watch = iter) -> Scores:
     """Read documents on their annotated sentences and score what was read."""
-    predicted = list(reader.pipe(documents))
+    predicted = list(reader.pipe(watch(documents)))
     task = reader.settings.task
     return score(documents, predicted, entities=task != "events", events=task != "ner")
 

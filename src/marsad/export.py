@@ -20,7 +20,7 @@ from marsad.config import ExportConfig, load_config
 from marsad.corpus import read_corpus
 from marsad.document import Document
 from marsad.errors import ExportError
-from marsad.evaluation import record_metrics, score_reader
+from marsad.evaluation import Watch, record_metrics, score_reader
 from marsad.files import atomic_path
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 from marsad.modeling import MarsadModel, load_model
@@ -46,7 +46,7 @@ class ExportReport:
     int8_bytes: int | None = None
 
 
-def export(folder: ModelFolder, *, int8: bool | None = None) -> ExportReport:
+def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter) -> ExportReport:
     """Write ``model.onnx`` and, unless the run says otherwise, ``model.int8.onnx``.
 
     Raises:
@@ -59,11 +59,11 @@ def export(folder: ModelFolder, *, int8: bool | None = None) -> ExportReport:
     model = load_model(folder, settings, run.model)
     dev = read_corpus(run.data.dev)
     reader = Reader(read_tokenizer(folder["tokenizer"]), settings, TorchBackend(model))
-    reference = score_reader(reader, dev).overall
+    reference = score_reader(reader, dev, watch=watch).overall
     difference = _export_fp32(model, settings, folder, run.export)
     report = ExportReport(OPSET, difference, reference, folder["onnx"].stat().st_size)
     if run.export.int8 if int8 is None else int8:
-        score = _export_int8(reader, folder, dev, reference, run.export)
+        score = _export_int8(reader, folder, dev, reference, run.export, watch)
         size = folder["onnx_int8"].stat().st_size
         report = replace(report, int8_score=score, int8_bytes=size)
     record_metrics(folder, "export", asdict(report))
@@ -146,11 +146,12 @@ def _export_int8(
     dev: Sequence[Document],
     reference: float,
     limits: ExportConfig,
+    watch: Watch,
 ) -> float:
     with atomic_path(folder["onnx_int8"]) as temporary:
         quantize(folder["onnx"], temporary)
         own = Reader(reader.tokenizer, reader.settings, OnnxBackend(temporary))
-        score = score_reader(own, dev).overall
+        score = score_reader(own, dev, watch=watch).overall
         if reference - score > limits.max_loss:
             raise ExportError(
                 f"{folder['onnx_int8']}: dev score falls from {reference:.4f} to {score:.4f}, by "

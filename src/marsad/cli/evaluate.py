@@ -20,10 +20,11 @@ def evaluate(
     ),
 ) -> None:
     """Score a model on annotated documents and record the figures in its metrics.json."""
+    from marsad.cli.progress import show_progress
     from marsad.evaluation import evaluate as evaluate_model
     from marsad.model_folder import ModelFolder
 
-    scores = evaluate_model(ModelFolder(model), data, file=file)
+    scores = evaluate_model(ModelFolder(model), data, file=file, watch=show_progress)
     show_scores(scores, title=f"{model} on {data}")
 
 

@@ -16,9 +16,10 @@ def export(
 
     folder = ModelFolder(model)
     folder.require("weights", "name a folder that `marsad train` wrote")
+    from marsad.cli.progress import show_progress
     from marsad.export import export as export_model
 
-    report = export_model(folder, int8=int8)
+    report = export_model(folder, int8=int8, watch=show_progress)
     typer.echo(
         f"{folder['onnx']}: {report.onnx_bytes / 1e6:.1f} MB, logits differ from the checkpoint "
         f"by at most {report.max_difference:.1g}; dev score {report.checkpoint_score:.4f}"
