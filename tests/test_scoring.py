@@ -91,7 +91,7 @@ def test_other_texts_or_sentences_are_refused():
         score([GOLD], [replace(GOLD, sentences=())], entities=False, events=True)
 
 
-def test_best_threshold_is_the_one_with_the_best_micro_f1():
+def test_best_threshold_is_the_one_with_the_best_f1():
     class Fixed:
         def probabilities(self, _: object) -> list[np.ndarray]:
             scores = np.full((2, 23), 0.35, dtype=np.float32)

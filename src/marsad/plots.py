@@ -57,7 +57,7 @@ def draw_events(axes: Axes, stats: CorpusStats) -> None:
         axes.barh(names, counts, left=left, color=colour, label=realis)
         left += counts
     axes.set(title="Sentences by event type and realis", xlabel="sentences")
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="upper right", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
 
 
