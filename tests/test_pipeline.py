@@ -148,7 +148,7 @@ def test_gates_stop_an_export_and_leave_nothing(
     assert not copy["onnx"].exists()
 
     copy["run"].write_text(run, encoding="utf-8")
-    scores = iter([0.9, 0.2])
+    scores = iter([0.9, 0.2, 0.1, 0.1])
     monkeypatch.setattr(
         "marsad.export.score_reader", lambda *_, **__: type("S", (), {"overall": next(scores)})
     )
