@@ -176,7 +176,8 @@ def _export_int8(
     best = max(scores.values())
     raise ExportError(
         f"{folder['onnx_int8']}: dev score falls from {reference:.4f} to {best:.4f}, by "
-        f"{reference - best:.4f}, more than export.max_loss={limits.max_loss:g}; int8 was not written"
+        f"{reference - best:.4f}, more than export.max_loss={limits.max_loss:g}; "
+        "int8 was not written"
     )
 
 
