@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test format clean
+.PHONY: help run test fuzz format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: .venv/dev.stamp  ## ruff, mypy and pytest; no network
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q
+
+fuzz: .venv/dev.stamp  ## read 100,000 generated and mutated texts; takes a good half hour
+	$(BIN)/python -m tests.fuzz --texts 100000
 
 format: .venv/dev.stamp  ## let ruff mend and format the code
 	$(BIN)/ruff check --fix .

@@ -8,6 +8,7 @@ from seqeval.scheme import IOB2
 from marsad.document import Document, Entity, Event, Sentence
 from marsad.errors import DataError
 from marsad.evaluation import best_threshold
+from marsad.mistakes import count_mistakes
 from marsad.scoring import score
 
 GOLD = Document(
@@ -45,6 +46,28 @@ def test_strict_spans_want_start_end_and_label():
     assert entities.per_label["MIL"].support == 1
     assert entities.per_label["ORG"].predicted == 1
     assert entities.macro_f1 == pytest.approx(1 / 3)  # MIL, GPE, NUM are annotated
+
+
+@pytest.mark.parametrize(
+    ("own", "kind"),
+    [
+        (Entity(19, 23, "ORG"), "type"),
+        (Entity(18, 23, "GPE"), "clitic"),
+        (Entity(12, 23, "GPE"), "boundary"),
+        (Entity(18, 28, "ORG"), "type_and_boundary"),
+        (None, "missed"),
+    ],
+)
+def test_mistakes_have_one_kind_each(own: Entity | None, kind: str):
+    gold = replace(GOLD, entities=(Entity(19, 23, "GPE"),))
+    predicted = with_entities(*([own] if own else []))
+    assert {k: n for k, n in count_mistakes([gold], [predicted]).items() if n} == {kind: 1}
+
+
+def test_claim_that_overlaps_nothing_is_spurious():
+    own = with_entities(*GOLD.entities, Entity(38, 40, "NUM"))
+    assert count_mistakes([GOLD], [own])["spurious"] == 1
+    assert sum(count_mistakes([GOLD], [GOLD]).values()) == 0
 
 
 def test_token_level_figure_is_seqevals_and_blind_to_proclitics():

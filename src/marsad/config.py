@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from marsad.errors import ConfigError, did_you_mean
 from marsad.files import read_text
+from marsad.text.cleaning import CleaningName
 
 Task = Literal["joint", "ner", "events"]
 Pooling = Literal["attention", "first"]
@@ -50,7 +51,10 @@ class WindowConfig(Section):
 class ModelConfig(Section):
     """Heads over the encoder, and what each loss weighs."""
 
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1, description="before the heads")
+    encoder_dropout: float | None = Field(
+        None, ge=0, lt=1, description="inside the encoder; by default what its checkpoint says"
+    )
     pooling: Pooling = Field(
         "attention",
         description="what the event head reads: the sentence's tokens, weighted for each type, "
@@ -65,28 +69,28 @@ class ModelConfig(Section):
     )
 
 
+class HeadsFirst(Section):
+    """Epochs, before all others, in which the heads learn from the still encoder."""
+
+    epochs: int = Field(0, ge=0)
+    learning_rate: float = Field(3e-3, gt=0)
+
+
 class TrainConfig(Section):
     """Optimisation."""
 
     epochs: float = Field(8, gt=0)
-    head_epochs: int = Field(
-        0, ge=0, description="of these, at the start, the epochs in which only the heads learn"
-    )
     batch_size: int = Field(8, ge=1, description="windows in a batch")
     learning_rate: float = Field(2e-4, gt=0, description="of the encoder")
     head_learning_rate: float = Field(1e-3, gt=0, description="of the heads")
+    heads_first: HeadsFirst = HeadsFirst()
     freeze_embeddings: bool = Field(
         False, description="keep the encoder's piece vectors as they are"
     )
+    freeze_layers: int = Field(0, ge=0, description="of the encoder, from the lowest, kept too")
     weight_decay: float = Field(0.01, ge=0)
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
     precision: Precision = Field("auto", description="auto: bf16 where the device computes in it")
-
-    @model_validator(mode="after")
-    def _encoder_learns_too(self) -> Self:
-        if self.head_epochs >= self.epochs:
-            raise ValueError("head_epochs must be fewer than epochs")
-        return self
 
 
 class ExportConfig(Section):
@@ -103,6 +107,9 @@ class RunConfig(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     task: Task = "joint"
     encoder: str = Field(description="hub id, local folder, or builtin:NAME")
+    cleaning: CleaningName | None = Field(
+        None, description="what is done to text for the encoder; by default what its name calls for"
+    )
     output: Path
     seed: int = Field(13, ge=0)
     data: DataConfig

@@ -150,7 +150,7 @@ def _check_entities(doc: Document) -> Iterator[str]:
             yield f"{span} lies in no single sentence"
         previous = entity
         sound.append(entity)
-    _, misfits = tag_words(find_words(doc.text), sound, scheme().tags)
+    _, misfits = tag_words(doc.text, find_words(doc.text), sound, scheme().tags)
     for entity, reason in misfits:
         yield f"entity {entity.start}..{entity.end} {doc.mention(entity)!r} {reason}"
 

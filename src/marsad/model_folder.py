@@ -11,6 +11,7 @@ from marsad.config import Pooling, Task
 from marsad.errors import ModelError
 from marsad.files import atomic_write
 from marsad.labels import Scheme, read_scheme, scheme
+from marsad.text.cleaning import Cleaning, read_cleaning
 from marsad.text.windows import SpecialIds
 
 SETTINGS_KEY = "marsad"
@@ -94,6 +95,7 @@ class ModelSettings:
     max_tokens: int
     overlap: int
     special: SpecialIds
+    cleaning: Cleaning = ()
     event_threshold: float = 0.5
 
     @property
@@ -121,8 +123,9 @@ def read_settings(folder: ModelFolder) -> ModelSettings:
     path = folder.require("config", "name a folder that `marsad train` wrote")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))[SETTINGS_KEY]
-        settings = ModelSettings(**{**raw, "special": SpecialIds(**raw["special"])})
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        special, cleaning = SpecialIds(**raw["special"]), read_cleaning(raw["cleaning"])
+        settings = ModelSettings(**{**raw, "special": special, "cleaning": cleaning})
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
         raise ModelError(
             f"{path}: not the config of a marsad model; name a folder that `marsad train` wrote"
         ) from None

@@ -87,7 +87,11 @@ class MarsadModel(nn.Module):
     ) -> dict[str, Tensor]:
         """Return logits, as :class:`marsad.reader.Backend` says; see Batch for the inputs."""
         output = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-        hidden = self.dropout(output.last_hidden_state)
+        return self.judge(output.last_hidden_state, sentence_mask)
+
+    def judge(self, features: Tensor, sentence_mask: Tensor) -> dict[str, Tensor]:
+        """Return what the heads say of the encoder's output, (batch, length, width)."""
+        hidden = self.dropout(features)
         logits: dict[str, Tensor] = {}
         if self.task != "events":
             logits |= {"tags": self.tags(hidden), "proclitics": self.proclitics(hidden)}
@@ -95,6 +99,10 @@ class MarsadModel(nn.Module):
             events, realis = self.events(hidden, sentence_mask)
             logits |= {"events": events, "realis": realis}
         return logits
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters outside the encoder."""
+        return [p for name, p in self.named_parameters() if not name.startswith("encoder.")]
 
     def loss(self, logits: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """Return the weighted sum of the heads' mean losses.

@@ -4,10 +4,10 @@ A backend turns a batch of token ids into logits; the same reader runs over onnx
 production and over torch in training, so that what is measured is what is served.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,17 +21,18 @@ from marsad.text.sentences import split_sentences
 from marsad.text.windows import (
     Batch,
     Part,
-    TokenizedSentence,
     Window,
     make_batch,
     pack_windows,
     tokenize_sentences,
 )
+from marsad.text.words import count_words
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 BATCH_TOKENS = 2048
+WINDOWS_AT_ONCE = 512
 WORD_HEADS = ("tags", "proclitics")
 SENTENCE_HEADS = ("events", "realis")
 
@@ -50,6 +51,10 @@ class Backend(Protocol):
         ...
 
 
+# What is kept of a sentence's ``events`` and ``realis`` logits.
+Judge = Callable[[Mapping[str, Floats]], Any]
+
+
 class _Answer(NamedTuple):
     """What a backend said of one part of a sentence: of its words, and of the part."""
 
@@ -58,14 +63,17 @@ class _Answer(NamedTuple):
     sentence: Mapping[str, Floats]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Job:
-    """A document on its way: tokenized, cut into windows, and what is known of each sentence."""
+    """A document on its way: windows to come, answers not yet decoded, and what was decoded."""
 
     document: Document
-    sentences: list[TokenizedSentence]
-    windows: list[Window]
-    answers: list[list[_Answer]]
+    windows: Iterator[Window]
+    judge: Judge
+    answers: list[_Answer] = field(default_factory=list)
+    entities: list[Entity] = field(default_factory=list)
+    verdicts: dict[int, Any] = field(default_factory=dict)
+    words_read: int = 0
 
 
 class Reader:
@@ -95,105 +103,162 @@ class Reader:
         return next(self.pipe([text]))
 
     def pipe(self, texts: Iterable[str | Document], *, batch_size: int = 32) -> Iterator[Document]:
-        """Read many texts; results come in order, ``batch_size`` documents are held at a time."""
-        return (self._finish(job) for job in self._jobs(texts, batch_size))
+        """Read many texts; results come in order.
+
+        At most ``batch_size`` documents and ``WINDOWS_AT_ONCE`` windows are in work at a time, so
+        the memory needed does not grow with the number of texts, nor, beside text and record
+        themselves, with their length.
+        """
+        judge = partial(read_events, threshold=self.settings.event_threshold)
+        return (self._record(job) for job in self._jobs(texts, batch_size, judge))
 
     def probabilities(
         self, texts: Iterable[str | Document], *, batch_size: int = 32
     ) -> Iterator[Floats]:
         """Yield the probability of every event type, shape (sentences, types), for each text."""
-        for job in self._jobs(texts, batch_size):
-            yield np.stack([event_scores([a.sentence for a in parts])[0] for parts in job.answers])
+        silence = np.zeros(len(scheme().event_names), dtype=np.float32)
+        for job in self._jobs(texts, batch_size, lambda logits: sigmoid(logits["events"])):
+            sentences = range(len(job.document.sentences))
+            yield np.stack([job.verdicts.get(i, silence) for i in sentences])
 
-    def _jobs(self, texts: Iterable[str | Document], batch_size: int) -> Iterator[_Job]:
-        numbered = (
-            text if isinstance(text, Document) else Document(id=str(i), text=text)
-            for i, text in enumerate(texts)
-        )
-        while chunk := list(islice(numbered, batch_size)):
-            jobs = [self._prepare(document) for document in chunk]
-            self._run(jobs)
-            yield from jobs
+    def _jobs(
+        self, texts: Iterable[str | Document], batch_size: int, judge: Judge
+    ) -> Iterator[_Job]:
+        """Yield documents, in order, when the last of their windows was answered."""
+        jobs: list[_Job] = []
+        todo: list[tuple[_Job, Window]] = []
+        for i, text in enumerate(texts):
+            document = text if isinstance(text, Document) else Document(id=str(i), text=text)
+            job = self._open(document, judge)
+            jobs.append(job)
+            for window in job.windows:
+                todo.append((job, window))
+                if len(todo) == WINDOWS_AT_ONCE:
+                    self._run(todo)
+                    todo = []
+                    yield from self._close(jobs[:-1])
+                    jobs = [job]
+            if len(jobs) == batch_size:
+                self._run(todo)
+                todo = []
+                yield from self._close(jobs)
+                jobs = []
+        self._run(todo)
+        yield from self._close(jobs)
 
-    def _prepare(self, document: Document) -> _Job:
+    def _close(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
+        """Decode the last sentence of documents whose windows are all answered."""
+        for job in jobs:
+            if job.answers:
+                self._decode(job)
+            yield job
+
+    def _open(self, document: Document, judge: Judge) -> _Job:
+        settings = self.settings
         spans = [(s.start, s.end) for s in document.sentences] or split_sentences(document.text)
-        document = replace(document, sentences=tuple(Sentence(a, b) for a, b in spans))
-        sentences = tokenize_sentences(document.text, spans, self.tokenizer)
         windows = pack_windows(
-            sentences,
-            self.settings.special,
-            max_tokens=self.settings.max_tokens,
-            overlap=self.settings.overlap,
-            max_sentences=self.settings.max_sentences,
+            tokenize_sentences(document.text, spans, self.tokenizer, settings.cleaning),
+            settings.special,
+            max_tokens=settings.max_tokens,
+            overlap=settings.overlap,
+            max_sentences=settings.max_sentences,
         )
-        return _Job(document, sentences, list(windows), [[] for _ in sentences])
+        sentences = tuple(Sentence(start, end) for start, end in spans)
+        return _Job(replace(document, sentences=sentences), windows, judge)
 
-    def _run(self, jobs: Sequence[_Job]) -> None:
-        """Run the windows of all jobs, longest first, in batches of about BATCH_TOKENS."""
-        todo = [(job, window) for job in jobs for window in job.windows]
-        todo.sort(key=lambda item: -len(item[1].ids))
-        while todo:
-            rows = max(1, BATCH_TOKENS // len(todo[0][1].ids))
-            batch, todo = todo[:rows], todo[rows:]
-            ids = [window.ids for _, window in batch]
-            spans = [window.spans(self.settings.pooling) for _, window in batch]
-            logits = self.backend(make_batch(ids, spans, self.settings.special))
-            for row, (job, window) in enumerate(batch):
-                for column, part in enumerate(window.parts):
-                    words = {
-                        k: v[row, part.positions] for k, v in logits.items() if k in WORD_HEADS
-                    }
-                    sentence = {k: v[row, column] for k, v in logits.items() if k not in WORD_HEADS}
-                    job.answers[part.sentence].append(_Answer(part, words, sentence))
+    def _run(self, todo: Sequence[tuple[_Job, Window]]) -> None:
+        """Answer windows, longest first in batches of BATCH_TOKENS, and decode the answers."""
+        rest = sorted(range(len(todo)), key=lambda i: -len(todo[i][1].ids))
+        answers: dict[int, list[_Answer]] = {}
+        while rest:
+            rows = max(1, BATCH_TOKENS // len(todo[rest[0]][1].ids))
+            batch, rest = rest[:rows], rest[rows:]
+            answers |= zip(batch, self._answer([todo[i][1] for i in batch]), strict=True)
+        for i, (job, _) in enumerate(todo):
+            for answer in answers[i]:
+                if job.answers and job.answers[0].part.sentence != answer.part.sentence:
+                    self._decode(job)
+                job.answers.append(answer)
 
-    def _events(self, answers: Sequence[_Answer]) -> tuple[Event, ...]:
-        if not answers[0].sentence:
-            return ()
-        parts = [answer.sentence for answer in answers]
-        return read_events(parts, threshold=self.settings.event_threshold)
-
-    def _finish(self, job: _Job) -> Document:
-        entities: list[Entity] = []
-        sentences = []
-        read = 0
-        for sentence, own, answers in zip(
-            job.document.sentences, job.sentences, job.answers, strict=True
-        ):
-            answers.sort(key=lambda answer: answer.part.first_word)
-            read += sum(a.part.last_word - a.part.first_word for a in answers)
-            if "tags" in answers[0].words:
-                tags, proclitics = (
-                    np.concatenate([a.words[k] for a in answers]) for k in ("tags", "proclitics")
+    def _answer(self, windows: Sequence[Window]) -> Iterator[list[_Answer]]:
+        """Yield what the backend says of each window's parts."""
+        spans = [window.spans(self.settings.pooling) for window in windows]
+        batch = make_batch([window.ids for window in windows], spans, self.settings.special)
+        logits = self.backend(batch)
+        of_words = {name: logits[name] for name in WORD_HEADS if name in logits}
+        of_sentences = {name: logits[name] for name in SENTENCE_HEADS if name in logits}
+        for row, window in enumerate(windows):
+            yield [
+                _Answer(
+                    part,
+                    {name: value[row, part.positions] for name, value in of_words.items()},
+                    {name: value[row, column] for name, value in of_sentences.items()},
                 )
-                entities += read_entities(own.words, tags, proclitics, scheme().tags)
-            sentences.append(replace(sentence, events=self._events(answers)))
-        total = sum(len(own.words) for own in job.sentences)
+                for column, part in enumerate(window.parts)
+            ]
+
+    def _decode(self, job: _Job) -> None:
+        """Turn the answers on one sentence, all of them in, into entities and event scores."""
+        parts = [answer.part for answer in job.answers]
+        heard = ~np.concatenate([part.silent for part in parts])
+        job.words_read += len(heard)
+        if self.settings.task != "events":
+            words = np.concatenate([part.words for part in parts])[heard]
+            tags, proclitics = (
+                np.concatenate([answer.words[name] for answer in job.answers])[heard]
+                for name in WORD_HEADS
+            )
+            text = job.document.text
+            job.entities += read_entities(text, words, tags, proclitics, scheme().tags)
+        if self.settings.task != "ner" and heard.any():
+            sentence = parts[0].sentence
+            logits = surest([answer.sentence for answer in job.answers])
+            job.verdicts[sentence] = job.judge(logits)
+        job.answers = []
+
+    def _record(self, job: _Job) -> Document:
+        sentences = (
+            replace(sentence, events=job.verdicts[i]) if job.verdicts.get(i) else sentence
+            for i, sentence in enumerate(job.document.sentences)
+        )
+        total = count_words(job.document.text)
         return replace(
             job.document,
             sentences=tuple(sentences),
-            entities=tuple(entities),
-            coverage=read / total if total else 1.0,
+            entities=tuple(job.entities),
+            coverage=job.words_read / total if total else 1.0,
             warnings=() if total else ("no words in the text",),
             model=self.stamp,
         )
 
 
-def event_scores(parts: Sequence[Mapping[str, Floats]]) -> tuple[Floats, Ints]:
-    """Return the probability of each type, and the part of the sentence that is surest of it."""
-    logits = np.stack([part["events"] for part in parts])
-    return 1 / (1 + np.exp(-logits.max(axis=0))), logits.argmax(axis=0)
+def sigmoid(logits: Floats) -> Floats:
+    """Return probabilities."""
+    return np.exp(-np.logaddexp(0, -logits)).astype(np.float32)
 
 
-def read_events(parts: Sequence[Mapping[str, Floats]], *, threshold: float) -> tuple[Event, ...]:
-    """Decode the events of one sentence from the logits of its parts.
+def surest(parts: Sequence[Mapping[str, Floats]]) -> Mapping[str, Floats]:
+    """Join what was said of the parts of a sentence: each type as the part surest of it has it."""
+    events = np.stack([part["events"] for part in parts])
+    best, types = events.argmax(axis=0), np.arange(events.shape[1])
+    realis = np.stack([part["realis"] for part in parts])
+    return {"events": events[best, types], "realis": realis[best, types]}
 
-    A type is reported when its probability reaches the threshold in any part; its realis comes
-    from the part that is surest of the type.
+
+def read_events(logits: Mapping[str, Floats], *, threshold: float) -> tuple[Event, ...]:
+    """Decode the events of one sentence: the types whose probability reaches the threshold.
+
+    Args:
+        logits: ``events`` (types) and ``realis`` (types, values).
+        threshold: a probability.
     """
     names = scheme()
-    scores, surest = event_scores(parts)
-    events = []
-    for i in np.flatnonzero(scores >= threshold):
-        realis = int(parts[surest[i]]["realis"][i].argmax())
-        events.append(Event(names.event_names[i], names.realis_names[realis], float(scores[i])))
-    return tuple(events)
+    scores = sigmoid(logits["events"])
+    return tuple(
+        Event(
+            names.event_names[i],
+            names.realis_names[int(logits["realis"][i].argmax())],
+            float(scores[i]),
+        )
+        for i in np.flatnonzero(scores >= threshold)
+    )

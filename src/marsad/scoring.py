@@ -19,10 +19,11 @@ from sklearn.preprocessing import MultiLabelBinarizer
 from marsad.document import Document, Sentence
 from marsad.errors import DataError
 from marsad.labels import scheme
+from marsad.mistakes import Kind, count_mistakes
 from marsad.spans import tag_words
 from marsad.text.words import find_words
 
-SCORER_VERSION = 1
+SCORER_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,13 @@ class Score:
 
 @dataclass(frozen=True)
 class EntityScores:
-    """Strict span scores, and seqeval's token-level strict F1 beside them."""
+    """Strict span scores, seqeval's token-level strict F1 beside them, and mistakes by kind."""
 
     micro: Score
     macro_f1: float
     per_label: Mapping[str, Score]
     seqeval_f1: float
+    mistakes: Mapping[Kind, int]
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def score_entities(gold: Sequence[Document], predicted: Sequence[Document]) -> E
         macro_f1=_mean_f1(per_label),
         per_label=per_label,
         seqeval_f1=_seqeval_f1(gold, predicted),
+        mistakes=count_mistakes(gold, predicted),
     )
 
 
@@ -152,7 +155,7 @@ def _seqeval_f1(gold: Sequence[Document], predicted: Sequence[Document]) -> floa
 
 def _tag_names(doc: Document) -> list[str]:
     names = scheme().tags
-    tags, _ = tag_words(find_words(doc.text), doc.entities, names)
+    tags, _ = tag_words(doc.text, find_words(doc.text), doc.entities, names)
     return [names[tag] for tag in tags.tags]
 
 

@@ -2,7 +2,8 @@
 
 An entity covers whole words, except that its first word may carry proclitics outside it
 (بدرعا: the word starts one letter before the mention درعا). So a mention is a run of tags plus
-the number of leading letters of its first word that are not part of it. numpy only.
+the number of leading letters of its first word that are not part of it; letters, not characters,
+so that vowels and tatweel change nothing. numpy only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marsad.document import Entity
-from marsad.text.words import MAX_PROCLITIC
+from marsad.text.words import MAX_PROCLITIC, letter_starts
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -33,11 +34,12 @@ class Misfit(NamedTuple):
 
 
 def tag_words(
-    words: Ints, entities: Iterable[Entity], tag_names: Sequence[str]
+    text: str, words: Ints, entities: Iterable[Entity], tag_names: Sequence[str]
 ) -> tuple[WordTags, list[Misfit]]:
     """Turn entities into one tag a word.
 
     Args:
+        text: the text that offsets refer to.
         words: word offsets, shape (words, 2).
         entities: mentions, flat.
         tag_names: ``O``, ``B-X``, ``I-X``, …; positions are the tag ids.
@@ -52,20 +54,29 @@ def tag_words(
     for entity in sorted(entities):
         first = int(np.searchsorted(words[:, 1], entity.start, side="right"))
         last = int(np.searchsorted(words[:, 0], entity.end, side="left")) - 1
-        if reason := _misfit(words, entity, first, last, tags):
+        if reason := _misfit(text, words, entity, first, last, tags):
             misfits.append(Misfit(entity, reason))
             continue
         tags[first] = tag_id[f"B-{entity.label}"]
         tags[first + 1 : last + 1] = tag_id[f"I-{entity.label}"]
-        proclitics[first] = entity.start - words[first, 0]
+        proclitics[first] = letter_starts(text[slice(*words[first])]).index(
+            entity.start - words[first, 0]
+        )
     return WordTags(tags, proclitics), misfits
 
 
-def _misfit(words: Ints, entity: Entity, first: int, last: int, tags: Ints) -> str | None:
+def _misfit(
+    text: str, words: Ints, entity: Entity, first: int, last: int, tags: Ints
+) -> str | None:
     if first >= len(words) or last < first:
         return "holds no word"
-    if not 0 <= entity.start - words[first, 0] <= MAX_PROCLITIC:
-        return f"starts more than {MAX_PROCLITIC} characters inside a word"
+    if entity.start < words[first, 0]:
+        return "starts before a word"
+    letters = letter_starts(text[slice(*words[first])])
+    if entity.start - words[first, 0] not in letters:
+        return "starts between a letter and its marks"
+    if entity.start - words[first, 0] not in letters[: MAX_PROCLITIC + 1]:
+        return f"starts more than {MAX_PROCLITIC} letters inside a word"
     if words[last, 1] != entity.end:
         return "ends inside a word"
     if tags[first : last + 1].any():
@@ -118,11 +129,12 @@ def log_softmax(logits: Floats) -> Floats:
 
 
 def read_entities(
-    words: Ints, tag_logits: Floats, proclitic_logits: Floats, tag_names: Sequence[str]
+    text: str, words: Ints, tag_logits: Floats, proclitic_logits: Floats, tag_names: Sequence[str]
 ) -> list[Entity]:
     """Decode one sentence: logits of its words into entities with scores.
 
     Args:
+        text: the text that offsets refer to.
         words: word offsets, shape (words, 2).
         tag_logits: shape (words, tags).
         proclitic_logits: shape (words, MAX_PROCLITIC + 1).
@@ -142,14 +154,14 @@ def read_entities(
         while end < len(tags) and tag_names[tags[end]].startswith("I-"):
             end += 1
         run = np.arange(begin, end)
-        start = words[begin, 0] + _proclitic_length(words[begin], proclitic_logits[begin])
+        letters = letter_starts(text[slice(*words[begin])])
+        start = words[begin, 0] + letters[_proclitic_length(len(letters), proclitic_logits[begin])]
         score = float(np.exp(scores[run, tags[run]].mean()))
         label = tag_names[tags[begin]][2:]
         entities.append(Entity(int(start), int(words[end - 1, 1]), label, score))
     return entities
 
 
-def _proclitic_length(word: Ints, logits: Floats) -> int:
-    """Return the likeliest proclitic length that leaves at least one letter of the word."""
-    longest = min(MAX_PROCLITIC, int(word[1] - word[0]) - 1)
-    return int(logits[: longest + 1].argmax())
+def _proclitic_length(letters: int, logits: Floats) -> int:
+    """Return the likeliest proclitic length that leaves at least one of a word's letters."""
+    return int(logits[: min(MAX_PROCLITIC + 1, letters)].argmax())

@@ -34,7 +34,7 @@ def training_rows(
     rows: list[dict[str, Any]] = []
     for document in documents:
         spans = [(s.start, s.end) for s in document.sentences]
-        sentences = tokenize_sentences(document.text, spans, tokenizer)
+        sentences = list(tokenize_sentences(document.text, spans, tokenizer, settings.cleaning))
         windows = pack_windows(
             sentences,
             settings.special,
@@ -58,15 +58,17 @@ def _training_row(
     events = []
     for part in window.parts:
         sentence = document.sentences[part.sentence]
+        own_sentence = sentences[part.sentence]
         targets, misfits = tag_words(
-            sentences[part.sentence].words, document.entities_in(sentence), names.tags
+            document.text, own_sentence.words, document.entities_in(sentence), names.tags
         )
         for entity, reason in misfits:
             log.warning("%s: %r %s; left out", document.id, document.mention(entity), reason)
-        own = slice(part.first_word, part.last_word)
-        tags[part.positions] = targets.tags[own]
-        known = targets.proclitics[own] >= 0
-        proclitics[part.positions[known]] = targets.proclitics[own][known]
+        own = np.arange(part.first_word, part.last_word)
+        heard = ~own_sentence.silent[own]
+        tags[part.positions[heard]] = targets.tags[own[heard]]
+        known = heard & (targets.proclitics[own] >= 0)
+        proclitics[part.positions[known]] = targets.proclitics[own[known]]
         events.append(_event_targets(sentence) if part.whole else [IGNORED] * len(names.events))
     return {
         "input_ids": window.ids,

@@ -9,14 +9,7 @@ from typing import Any
 import torch
 from datasets import Dataset, load_dataset
 from torch import Tensor
-from transformers import (
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import Trainer, TrainingArguments, set_seed
 from transformers.trainer_utils import SchedulerType
 
 from marsad import __version__
@@ -27,11 +20,13 @@ from marsad.encoders.loading import Encoder, load_encoder
 from marsad.errors import DataError
 from marsad.evaluation import best_threshold, score_reader
 from marsad.files import atomic_write
+from marsad.heads import train_heads
 from marsad.labels import SCHEME_FILE, scheme
 from marsad.model_folder import ModelFolder, ModelSettings
 from marsad.modeling import MarsadModel, save_model, without_pooler
 from marsad.reader import Reader
 from marsad.targets import Collator, training_rows
+from marsad.text.cleaning import CLEANINGS
 from marsad.text.windows import Batch
 from marsad.torch_backend import TorchBackend
 
@@ -50,10 +45,13 @@ def train(config: RunConfig) -> ModelFolder:
     dev = read_corpus(config.data.dev)
     read_corpus(config.data.train)  # checked before hours are spent on it
     set_seed(config.seed)
-    encoder = load_encoder(config.encoder)
+    encoder = load_encoder(config.encoder, dropout=config.model.encoder_dropout)
     settings = model_settings(config, encoder)
     windows = load_windows(config, encoder, settings)
     model = MarsadModel(without_pooler(encoder.model), config.task, config.model)
+    if config.train.heads_first.epochs:
+        train_heads(model, windows, Collator(settings.special), config)
+    freeze(model, config.train)
     trainer = build_trainer(model, config, settings, encoder, windows, dev)
     trainer.train()
     if config.task != "ner":
@@ -75,6 +73,7 @@ def model_settings(config: RunConfig, encoder: Encoder) -> ModelSettings:
         max_tokens=min(config.window.max_tokens, encoder.model.config.max_position_embeddings),
         overlap=config.window.overlap,
         special=encoder.special,
+        cleaning=CLEANINGS[config.cleaning or encoder.cleaning],
     )
 
 
@@ -95,27 +94,6 @@ def load_windows(config: RunConfig, encoder: Encoder, settings: ModelSettings) -
     if not len(windows):
         raise DataError(f"{config.data.train}: no sentence to train on")
     return windows
-
-
-class EncoderStart(TrainerCallback):
-    """Lets the encoder learn once the heads have begun to.
-
-    Random heads would distort its features first (Kumar et al. 2022, "Fine-Tuning can Distort
-    Pretrained Features and Underperform Out-of-Distribution").
-    """
-
-    def __init__(self, model: MarsadModel, options: TrainConfig) -> None:
-        self.encoder = model.encoder
-        self.options = options
-
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
-    ) -> None:
-        """Freeze or free the encoder for the epoch that begins."""
-        epoch = round(state.epoch or 0)
-        self.encoder.requires_grad_(epoch >= self.options.head_epochs)
-        if self.options.freeze_embeddings:
-            self.encoder.get_input_embeddings().requires_grad_(False)
 
 
 class DevScoringTrainer(Trainer):
@@ -195,8 +173,16 @@ def build_trainer(
         train_dataset=windows,
         data_collator=Collator(settings.special),
         optimizers=(build_optimizer(model, config), None),
-        callbacks=[EncoderStart(model, options)],
     )
+
+
+def freeze(model: MarsadModel, options: TrainConfig) -> None:
+    """Keep the encoder's piece vectors and lowest layers as they are, where the options say so."""
+    if options.freeze_embeddings:
+        model.encoder.get_input_embeddings().requires_grad_(False)
+    layers: Any = model.encoder.encoder
+    for layer in layers.layer[: options.freeze_layers]:
+        layer.requires_grad_(False)
 
 
 def build_optimizer(model: MarsadModel, config: RunConfig) -> torch.optim.Optimizer:

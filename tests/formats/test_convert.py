@@ -347,3 +347,13 @@ def test_conll_has_the_token_first_and_the_tag_fourth(tmp_path: Path):
     assert "بدرعا\t11\t16\tB-GPE\t1\t_" in lines
     assert "# sent = 0 17" in lines
     assert "# events = shelling:actual killing:planned" in lines
+
+
+def test_conll_proclitic_must_leave_a_letter(tmp_path: Path):
+    FORMATS["conll"].write([DOCUMENT], tmp_path / "out")
+    text = (tmp_path / "out").read_text(encoding="utf-8").replace("B-GPE\t1\t", "B-GPE\t5\t")
+    (tmp_path / "out").write_text(text, encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r":\d+: a proclitic of 5 letters leaves nothing of 'بدرعا'"
+    ):
+        list(FORMATS["conll"].read(tmp_path / "out"))

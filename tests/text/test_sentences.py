@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marsad.corpus import read_corpus
-from marsad.text.sentences import split_sentences
-from tests.conftest import ROOT
+from marsad.text.sentences import MOST_CHARACTERS, split_sentences
+from tests.conftest import CORPUS, ROOT
+from tests.measure_sentences import score_splitter
 
 
 def split(text: str) -> list[str]:
@@ -63,3 +64,19 @@ def test_sentences_are_ordered_trimmed_and_lossless(text: str):
 def test_the_broken_stops_of_the_daraa_article():
     article = read_corpus(ROOT / "data" / "articles" / "daraa.jsonl")[0]
     assert split_sentences(article.text) == [(s.start, s.end) for s in article.sentences]
+
+
+def test_most_annotated_sentences_are_found():
+    assert score_splitter(read_corpus(CORPUS / "train.jsonl")).f1 > 0.97
+
+
+def test_a_text_without_stops_is_cut_at_spaces():
+    text = "قال شهود إن القصف استمر " * 2_000
+    sentences = split_sentences(text)
+    assert len(sentences) > 10
+    assert all(b - a <= MOST_CHARACTERS for a, b in sentences)
+    assert " ".join(text[a:b] for a, b in sentences) == text.strip()
+
+
+def test_one_endless_word_stays_whole():
+    assert split_sentences("ه" * 10_000) == [(0, 10_000)]

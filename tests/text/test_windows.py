@@ -15,7 +15,7 @@ TOKENIZER = tiny_tokenizer([LETTERS]).backend_tokenizer
 
 
 def windows_of(text: str, **limits: int) -> tuple[list[Window], list[int]]:
-    sentences = tokenize_sentences(text, split_sentences(text), TOKENIZER)
+    sentences = list(tokenize_sentences(text, split_sentences(text), TOKENIZER))
     limits = {"max_tokens": 24, "overlap": 4, "max_sentences": 100} | limits
     return list(pack_windows(sentences, SPECIAL, **limits)), [len(s.words) for s in sentences]
 

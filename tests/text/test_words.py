@@ -1,8 +1,10 @@
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marsad.text.words import find_words
+from marsad.text.words import find_words, letter_starts
 
 
 def words(text: str) -> list[str]:
@@ -22,6 +24,9 @@ def words(text: str) -> list[str]:
         ("المنطقة.دخلت", ["المنطقة", ".", "دخلت"]),
         ("طريق M4 (قسد)", ["طريق", "M4", "(", "قسد", ")"]),
         ("لـ50 شخصا", ["لـ50", "شخصا"]),
+        ("\u200fدرعا\u200f و\u202bحلب\u202c", ["درعا", "و\u202bحلب"]),
+        ("—\u0301 नमस्ते", ["—\u0301", "नमस्ते"]),
+        ("👨‍👩‍👧 🇸🇾!", ["👨‍👩‍👧", "🇸🇾", "!"]),
         ("", []),
     ],
 )
@@ -31,10 +36,19 @@ def test_words(text: str, expected: list[str]):
 
 @given(st.text())
 def test_words_cover_what_can_be_seen_and_never_overlap(text: str):
-    spans = find_words(text)
-    covered = set()
-    for start, end in spans:
+    covered: set[int] = set()
+    for start, end in find_words(text):
         assert start < end
         assert covered.isdisjoint(range(start, end))
         covered.update(range(start, end))
-    assert all(i in covered for i, c in enumerate(text) if not c.isspace())
+        assert end == len(text) or not unicodedata.category(text[end]).startswith("M")
+    unseen = {
+        i for i, c in enumerate(text) if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp", "Zs"}
+    }
+    assert covered | unseen == set(range(len(text)))
+
+
+def test_letters_begin_before_their_marks():
+    assert letter_starts("بِدَرْعَا") == [0, 2, 4, 6, 8]
+    assert letter_starts("لـــ50") == [0, 4, 5]
+    assert letter_starts("ّ") == [0]

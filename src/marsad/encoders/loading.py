@@ -1,9 +1,10 @@
 """Where an encoder comes from: a builtin name, a local folder or the hub.
 
 Nothing is substituted silently: an encoder that cannot be had is an error that names the other
-ways.
+ways, and one that needs text we do not make is refused.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +13,37 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from marsad.encoders.builtin import NAMES, builtin_folder
 from marsad.errors import ModelError
+from marsad.text.cleaning import PLACEHOLDERS, CleaningName
 from marsad.text.windows import SpecialIds
 
 BUILTIN = "builtin:"
 
+# What the text of an encoder's pre-training had gone through, by what its name holds: AraBERT and
+# AraELECTRA (Antoun et al. 2020, 2021), CAMeLBERT (Inoue et al. 2021, "The Interplay of Variant,
+# Size, and Task Type in Arabic Pre-trained Language Models"), ARBERT and MARBERT (Abdul-Mageed et
+# al. 2021, "ARBERT & MARBERT: Deep Bidirectional Transformers for Arabic"; the strings that stand
+# for links, users and hashtags there are left out: hashtags hold names). The builtin encoder saw
+# text as it is on the web, where vowels are rare.
+FAMILIES: tuple[tuple[str, CleaningName], ...] = (
+    ("arabert", "arabert"),
+    ("araelectra", "arabert"),
+    ("camelbert", "marks"),
+    ("arbert", "marks"),
+    (BUILTIN, "marks"),
+)
+
+# AraBERT v1 and v2 read text that Farasa, a Java program, has cut into morphemes: ال+ كتاب
+_SEGMENTED_NAME = re.compile(r"arabert(v1|v2)?$")
+_SEGMENTED_PIECE = re.compile(r"[ء-ي]+\+|\+[ء-ي]+")
+
 
 @dataclass(frozen=True)
 class Encoder:
-    """A pre-trained encoder and its tokenizer."""
+    """A pre-trained encoder, its tokenizer, and the cleaning that its name calls for."""
 
     model: PreTrainedModel
     tokenizer: Tokenizer
+    cleaning: CleaningName
 
     @property
     def special(self) -> SpecialIds:
@@ -31,16 +52,23 @@ class Encoder:
         return SpecialIds(tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
 
 
-def load_encoder(name: str) -> Encoder:
-    """Load an encoder by builtin name, folder or hub id.
+def load_encoder(name: str, *, dropout: float | None = None) -> Encoder:
+    """Load an encoder by builtin name, folder or hub id, with its own dropout or the given one.
 
     Raises:
-        ModelError: it cannot be found or read.
+        ModelError: it cannot be found or read, or reads only text cut into morphemes.
     """
+    short = name.rstrip("/").rpartition("/")[2].lower()
+    if _SEGMENTED_NAME.search(short):
+        raise _segmented(name)
     source = _locate(name)
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        if dropout is not None:
+            config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        if any(_SEGMENTED_PIECE.fullmatch(piece) for piece in tokenizer.get_vocab()):
+            raise _segmented(name)
         model = AutoModel.from_pretrained(source, config=config, use_safetensors=True)
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
@@ -48,7 +76,16 @@ def load_encoder(name: str) -> Encoder:
             f"encoder {name!r} cannot be loaded ({reason}); give a folder with config.json, "
             f"tokenizer.json and model.safetensors, or {BUILTIN}{NAMES[0]}, which needs no hub"
         ) from None
-    return Encoder(model, tokenizer)
+    tokenizer.add_tokens([word for word in PLACEHOLDERS if word in tokenizer.get_vocab()])
+    families = (cleaning for part, cleaning in FAMILIES if part in short)
+    return Encoder(model, tokenizer, next(families, "none"))
+
+
+def _segmented(name: str) -> ModelError:
+    return ModelError(
+        f"encoder {name!r} reads only text that Farasa has cut into morphemes (ال+ كتاب); take a "
+        "v0.2 one, which reads text as it is, such as aubmindlab/bert-base-arabertv02"
+    )
 
 
 def _locate(name: str) -> str:

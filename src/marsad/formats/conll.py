@@ -50,7 +50,7 @@ from marsad.formats.conll_columns import (
 from marsad.formats.records import EXTRAS, Record, extras, place, refusal
 from marsad.labels import OUTSIDE
 from marsad.spans import Ints, tag_words
-from marsad.text.words import find_words
+from marsad.text.words import find_words, letter_starts
 
 _COMMENT = re.compile(r"# (\w+) = (.*)")
 _LABEL = re.compile(r"[^\s\0]+")
@@ -115,7 +115,7 @@ def _rows(document: Document, words: Ints) -> list[Row]:
     if "\0" in document.text:
         raise refusal(document, "has a NUL character, which no text file holds; remove it")
     names = _tag_names(document)
-    (tags, proclitics), misfits = tag_words(words, document.entities, names)
+    (tags, proclitics), misfits = tag_words(document.text, words, document.entities, names)
     for entity, reason in misfits:
         raise refusal(
             document,
@@ -193,5 +193,11 @@ def _read_entities(block: Lines, text: str, repaired: list[str] | None) -> Itera
             )
     for chunk in find_chunks((Tagged(where, row.tag) for where, row in rows), repaired):
         first, last = rows[chunk.first][1], rows[chunk.last][1]
-        start = first.start + (first.proclitic or 0)
+        letters = letter_starts(first.token)
+        if (first.proclitic or 0) not in range(len(letters)):
+            raise DataError(
+                f"{rows[chunk.first][0]}: a proclitic of {first.proclitic} letters leaves nothing "
+                f"of {first.token!r}; correct the number"
+            )
+        start = first.start + letters[first.proclitic or 0]
         yield {"start": start, "end": last.end, "label": chunk.label, "score": first.score}

@@ -1,13 +1,16 @@
 """Sentences of Arabic news, lossless: together they cover every non-space character."""
 
 import re
+from collections.abc import Iterator
 
-from marsad.text.words import MARKS
+import regex
 
 # A full stop after a letter on its own is part of an abbreviation or initial: د. ، أ.د. ، ص.ب ، J.
-_ABBREVIATED = re.compile(rf"(?<![\w{MARKS}])(?:و?[ء-ي]|هـ|[A-Z])$")
+_ABBREVIATED = regex.compile(r"(?<![\w\p{M}\p{Cf}])(?:و?[ء-ي]|هـ|[A-Z])$")
 FEWEST_WORDS = 4
+MOST_CHARACTERS = 4000
 _CLOSERS = r"»”\"'’)\]"
+_SPACES = re.compile(r"\s+")
 _BREAK = re.compile(
     r"\n+"  # a line end always ends a sentence: headings, paragraphs, bullets
     rf"|(?P<stop>[.!?؟…۔]+)[{_CLOSERS}]*(?=\s|$|[^\W\d_]|[«“\"(])"
@@ -21,7 +24,8 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     opening quote follows (careless copy leaves the space out), but not inside a number (14.30)
     and not after an abbreviation (د. ، أ.د.). Two dots (..) are a pause. What has fewer than four
     words, as careless stops leave behind, goes to the sentence before it on its line, or, at the
-    start of a line, to the one after it.
+    start of a line, to the one after it. A text that has no stops is cut at spaces, so that
+    no sentence with a space in it is longer than ``MOST_CHARACTERS``.
     """
     sentences = []
     start = 0
@@ -32,7 +36,8 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
         start = match.end()
     sentences.append((start, len(text)))
     trimmed = (_trim(text, *sentence) for sentence in sentences)
-    return _join_fragments(text, [(a, b) for a, b in trimmed if a < b])
+    joined = _join_fragments(text, [(a, b) for a, b in trimmed if a < b])
+    return [part for sentence in joined for part in _cut_endless(text, *sentence)]
 
 
 def _is_abbreviation(text: str, match: re.Match[str]) -> bool:
@@ -60,3 +65,16 @@ def _join_fragments(text: str, sentences: list[tuple[int, int]]) -> list[tuple[i
                 continue
         joined.append((start, end))
     return joined
+
+
+def _cut_endless(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut what is too long at the last space before the limit, or at the first one after it."""
+    while end - start > MOST_CHARACTERS:
+        near = start + MOST_CHARACTERS
+        before = list(_SPACES.finditer(text, start, near))
+        space = before[-1] if before else _SPACES.search(text, near, end)
+        if space is None:
+            break
+        yield start, space.start()
+        start = space.end()
+    yield start, end

@@ -1,29 +1,24 @@
 """Words: the units that carry one entity tag each.
 
-A word is a run of letters, digits and the marks that belong to them (harakat, tatweel, zero-width
-and bidi controls); a number keeps its separators (14.30); every other visible character is a word
-of its own. Words depend on the text alone, never on a tokenizer.
+A word is a run of letters, digits and the marks that belong to them (harakat, tatweel); a number
+keeps its separators (14.30); every other visible character, with what combines with it, is a word
+of its own (Unicode Standard Annex 29, extended grapheme clusters). Zero-width characters and bidi
+controls belong to a word only inside it. Words depend on the text alone, never on a tokenizer.
 """
-
-import re
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
-# Marks that Python's \w leaves out but that belong to the letter before them: combining marks
-# of Latin and Arabic, variation selectors, zero-width characters and bidi controls.
-MARKS = (
-    "\u00ad\u0300-\u036f\u0610-\u061a\u061c\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4"
-    "\u06e7\u06e8\u06ea-\u06ed\u0897-\u089f\u08ca-\u08e1\u08e3-\u08ff\u200b-\u200f"
-    "\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufe20-\ufe2f\ufeff"
+_RUN = r"[\p{L}\p{N}\p{M}]+(?:\p{Cf}+[\p{L}\p{N}\p{M}]+)*"
+_WORD = regex.compile(
+    rf"\p{{Nd}}+(?:[.,:/٫٬]\p{{Nd}}+)+(?:{_RUN})?"  # 14.30  1,200  2018/7
+    rf"|{_RUN}"  # letters, digits and their marks
+    r"|(?![\s\p{Cf}\p{Cc}])\X"  # anything else that can be seen
 )
-_WORD = re.compile(
-    rf"\d+(?:[.,:/٫٬]\d+)+(?:[^\W_]|[{MARKS}])*"  # 14.30  1,200  2018/7
-    rf"|(?:[^\W_]|[{MARKS}])+"  # letters, digits and their marks
-    r"|\S"  # anything else that can be seen
-)
+_LETTER = regex.compile(r"[^\p{M}\p{Cf}\u0640]")
 
-# The longest proclitic chain that a mention's first word may carry: وال / الـ / وبالـ
+# The longest proclitic chain that a mention's first word may carry, in letters: وبال
 MAX_PROCLITIC = 4
 
 
@@ -31,3 +26,17 @@ def find_words(text: str) -> npt.NDArray[np.int64]:
     """Return the words of a text as an array of shape (words, 2): start and end offsets."""
     spans = [match.span() for match in _WORD.finditer(text)]
     return np.array(spans, dtype=np.int64).reshape(-1, 2)
+
+
+def count_words(text: str) -> int:
+    """Return how many words a text has."""
+    return sum(1 for _ in _WORD.finditer(text))
+
+
+def letter_starts(word: str) -> list[int]:
+    """Return where the letters of a word begin, its first character in any case included.
+
+    Marks and tatweel belong to the letter before them, so no cut at one of these offsets parts a
+    letter from its vowel.
+    """
+    return [0, *(match.start() for match in _LETTER.finditer(word, 1))]
