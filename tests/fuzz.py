@@ -144,6 +144,8 @@ def make_texts(seeds: Sequence[str], seed: int) -> Iterator[tuple[str, str]]:
 class Noise:
     """A backend whose logits are random, but always the same for the same piece or sentence."""
 
+    batch_tokens = 512
+
     def __init__(self, size: int = 997) -> None:
         names, rng = scheme(), np.random.default_rng(7)
         types, values = len(names.events), len(names.realis)

@@ -38,6 +38,8 @@ def oracle_settings(
 class Oracle:
     """Answers each window of the documents it knows with their annotation."""
 
+    batch_tokens = 512
+
     def __init__(
         self, documents: Sequence[Document], tokenizer: Tokenizer, settings: ModelSettings
     ) -> None:

@@ -10,14 +10,12 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from marsad.config import ExportConfig, load_config
 from marsad.corpus import read_corpus
@@ -27,7 +25,8 @@ from marsad.evaluation import Watch, record_metrics, score_reader
 from marsad.files import atomic_path
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 from marsad.modeling import MarsadModel, load_model
-from marsad.reader import WORD_HEADS, Reader
+from marsad.quantization import quantize, rank_by_error
+from marsad.reader import WORD_HEADS, Backend, Floats, Reader
 from marsad.runtime import OnnxBackend, read_tokenizer
 from marsad.text.windows import Batch, SpecialIds, make_batch
 from marsad.torch_backend import TorchBackend
@@ -36,18 +35,17 @@ log = logging.getLogger(__name__)
 
 OPSET = 20
 
-# Ways to quantise, smallest file first. CPUs without VNNI add 8-bit products in 16 bits, which can
-# overflow; 7-bit weights cannot.
-PLANS: dict[str, dict[str, Any]] = {
-    "int8": {},
-    "7-bit weights": {"reduce_range": True},
-    "7-bit weights, fp32 embeddings": {"reduce_range": True, "op_types_to_quantize": ["MatMul"]},
-}
+# How many matrix products may stay in fp32: the first number that passes the gate is taken.
+KEPT = (4, 8, 16)
+CALIBRATION = 8  # batches that choose them
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export measured: agreement with the checkpoint, dev scores and sizes in bytes."""
+    """What an export measured: agreement with the checkpoint, dev scores and sizes in bytes.
+
+    ``int8_kept`` is the number of matrix products that stayed in fp32.
+    """
 
     opset: int
     max_difference: float
@@ -55,7 +53,7 @@ class ExportReport:
     onnx_bytes: int
     int8_score: float | None = None
     int8_bytes: int | None = None
-    int8_plan: str | None = None
+    int8_kept: int | None = None
 
 
 def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter) -> ExportReport:
@@ -75,9 +73,9 @@ def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter
     difference = _export_fp32(model, settings, folder, run.export)
     report = ExportReport(OPSET, difference, reference, folder["onnx"].stat().st_size)
     if run.export.int8 if int8 is None else int8:
-        score, plan = _export_int8(reader, folder, dev, reference, run.export, watch)
+        score, kept = _export_int8(reader, folder, dev, reference, run.export, watch)
         size = folder["onnx_int8"].stat().st_size
-        report = replace(report, int8_score=score, int8_bytes=size, int8_plan=plan)
+        report = replace(report, int8_score=score, int8_bytes=size, int8_kept=kept)
     record_metrics(folder, "export", asdict(report))
     return report
 
@@ -152,6 +150,20 @@ def max_difference(reference: TorchBackend, other: OnnxBackend, settings: ModelS
     return largest
 
 
+class Recorder:
+    """A backend that remembers the batches it was given."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.batch_tokens = backend.batch_tokens
+        self.batches: list[Batch] = []
+
+    def __call__(self, batch: Batch) -> Mapping[str, Floats]:
+        """Pass the batch on."""
+        self.batches.append(batch)
+        return self.backend(batch)
+
+
 def _export_int8(
     reader: Reader,
     folder: ModelFolder,
@@ -159,29 +171,27 @@ def _export_int8(
     reference: float,
     limits: ExportConfig,
     watch: Watch,
-) -> tuple[float, str]:
-    """Write the first plan's file that keeps the dev score; return the score and the plan."""
-    scores: dict[str, float] = {}
-    for plan in PLANS:
+) -> tuple[float, int]:
+    """Write the smallest file that keeps the dev score; return the score and the products kept."""
+    recorder = Recorder(OnnxBackend(folder["onnx"]))
+    for _ in Reader(reader.tokenizer, reader.settings, recorder).pipe(dev[:CALIBRATION]):
+        pass
+    worst = rank_by_error(folder["onnx"], recorder.batches[:CALIBRATION])
+    scores: dict[int, float] = {}
+    for kept in KEPT:
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch) / "model.onnx"
-            quantize(folder["onnx"], file, plan)
+            quantize(folder["onnx"], file, keep=worst[:kept])
             own = Reader(reader.tokenizer, reader.settings, OnnxBackend(file))
-            scores[plan] = score_reader(own, dev, watch=watch).overall
-            if reference - scores[plan] <= limits.max_loss:
+            scores[kept] = score_reader(own, dev, watch=watch).overall
+            if reference - scores[kept] <= limits.max_loss:
                 with atomic_path(folder["onnx_int8"]) as temporary:
                     shutil.copyfile(file, temporary)
-                return scores[plan], plan
-            log.warning("int8 plan %r: dev score %.4f, lost too much", plan, scores[plan])
+                return scores[kept], kept
+            log.warning("int8 with %d products in fp32: dev score %.4f", kept, scores[kept])
     best = max(scores.values())
     raise ExportError(
         f"{folder['onnx_int8']}: dev score falls from {reference:.4f} to {best:.4f}, by "
         f"{reference - best:.4f}, more than export.max_loss={limits.max_loss:g}; "
         "int8 was not written"
     )
-
-
-def quantize(source: Path, target: Path, plan: str) -> None:
-    """Quantise weights to int8 per channel; activations are quantised at run time."""
-    options = {"weight_type": QuantType.QInt8, "per_channel": True, **PLANS[plan]}
-    quantize_dynamic(source, target, **options)

@@ -31,14 +31,18 @@ from marsad.text.words import count_words
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-BATCH_TOKENS = 2048
 WINDOWS_AT_ONCE = 512
 WORD_HEADS = ("tags", "proclitics")
 SENTENCE_HEADS = ("events", "realis")
 
 
 class Backend(Protocol):
-    """Runs the encoder and the heads of a model on one batch."""
+    """Runs the encoder and the heads of a model on one batch.
+
+    ``batch_tokens`` is about how many tokens it takes at a time; 0 for one window at a time.
+    """
+
+    batch_tokens: int
 
     def __call__(self, batch: Batch) -> Mapping[str, Floats]:
         """Return logits.
@@ -167,11 +171,11 @@ class Reader:
         return _Job(replace(document, sentences=sentences), windows, judge)
 
     def _run(self, todo: Sequence[tuple[_Job, Window]]) -> None:
-        """Answer windows, longest first in batches of BATCH_TOKENS, and decode the answers."""
+        """Answer windows, longest first in the backend's batches, and decode the answers."""
         rest = sorted(range(len(todo)), key=lambda i: -len(todo[i][1].ids))
         answers: dict[int, list[_Answer]] = {}
         while rest:
-            rows = max(1, BATCH_TOKENS // len(todo[rest[0]][1].ids))
+            rows = max(1, self.backend.batch_tokens // len(todo[rest[0]][1].ids))
             batch, rest = rest[:rows], rest[rows:]
             answers |= zip(batch, self._answer([todo[i][1] for i in batch]), strict=True)
         for i, (job, _) in enumerate(todo):

@@ -22,7 +22,13 @@ PREFERENCE = ("onnx_int8", "onnx", "weights")
 
 
 class OnnxBackend:
-    """Runs an exported model on the CPU."""
+    """Runs an exported model on the CPU.
+
+    One window at a time: as fast there as more, without padding, and an int8 answer, whose scales
+    span a batch, cannot depend on what else is read.
+    """
+
+    batch_tokens = 0
 
     def __init__(self, path: Path) -> None:
         """Open an ONNX file.

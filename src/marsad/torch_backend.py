@@ -17,6 +17,8 @@ Floats = npt.NDArray[np.float32]
 class TorchBackend:
     """Runs a model in fp32, wherever its weights are."""
 
+    batch_tokens = 2048
+
     def __init__(self, model: MarsadModel) -> None:
         self.model = model
 

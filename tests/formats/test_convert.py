@@ -20,7 +20,7 @@ from marsad.formats import FORMATS, Format
 from marsad.formats.labelstudio import labelstudio_config
 from marsad.formats.soundness import sound
 from marsad.labels import scheme
-from marsad.text.words import find_words
+from marsad.text.words import MAX_PROCLITIC, find_words, letter_starts
 from tests.conftest import CORPUS
 
 ALL = sorted(FORMATS)
@@ -170,7 +170,7 @@ def proper_documents(draw: st.DrawFn) -> Document:
     entities = []
     for a, b in find_words(text).tolist():
         if draw(st.booleans()):
-            lead = draw(st.integers(0, min(4, b - a - 1)))
+            lead = draw(st.sampled_from(letter_starts(text[a:b])[: MAX_PROCLITIC + 1]))
             entities.append(Entity(a + lead, b, draw(st.sampled_from(scheme().entity_names))))
     return Document("a", text, tuple(sentences), tuple(entities))
 

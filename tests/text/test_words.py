@@ -52,3 +52,4 @@ def test_letters_begin_before_their_marks():
     assert letter_starts("بِدَرْعَا") == [0, 2, 4, 6, 8]
     assert letter_starts("لـــ50") == [0, 4, 5]
     assert letter_starts("ّ") == [0]
+    assert letter_starts("👩‍🚀") == [0]

@@ -27,5 +27,5 @@ def export(
     if report.int8_bytes is not None:
         typer.echo(
             f"{folder['onnx_int8']}: {report.int8_bytes / 1e6:.1f} MB, "
-            f"dev score {report.int8_score:.4f} ({report.int8_plan})"
+            f"dev score {report.int8_score:.4f}, {report.int8_kept} products in fp32"
         )

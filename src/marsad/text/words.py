@@ -16,7 +16,7 @@ _WORD = regex.compile(
     rf"|{_RUN}"  # letters, digits and their marks
     r"|(?![\s\p{Cf}\p{Cc}])\X"  # anything else that can be seen
 )
-_LETTER = regex.compile(r"[^\p{M}\p{Cf}\u0640]")
+_LETTER = regex.compile(r"(?!\u0640)[\p{L}\p{N}]")
 
 # The longest proclitic chain that a mention's first word may carry, in letters: وبال
 MAX_PROCLITIC = 4
@@ -34,7 +34,7 @@ def count_words(text: str) -> int:
 
 
 def letter_starts(word: str) -> list[int]:
-    """Return where the letters of a word begin, its first character in any case included.
+    """Return where the letters and digits of a word begin, and its first character in any case.
 
     Marks and tatweel belong to the letter before them, so no cut at one of these offsets parts a
     letter from its vowel.
