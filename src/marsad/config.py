@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from marsad.errors import ConfigError, did_you_mean
 from marsad.files import read_text
 from marsad.text.cleaning import CleaningName
+from marsad.text.windows import Pooling
 
 Task = Literal["joint", "ner", "events"]
-Pooling = Literal["attention", "first"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 

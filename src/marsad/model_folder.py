@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from marsad.config import Pooling, Task
+from marsad.config import Task
 from marsad.errors import ModelError
 from marsad.files import atomic_write
 from marsad.labels import Scheme, read_scheme, scheme
 from marsad.text.cleaning import Cleaning, read_cleaning
-from marsad.text.windows import SpecialIds
+from marsad.text.windows import Pooling, SpecialIds
 
 SETTINGS_KEY = "marsad"
 

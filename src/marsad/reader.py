@@ -120,10 +120,12 @@ class Reader:
         self, texts: Iterable[str | Document], *, batch_size: int = 32
     ) -> Iterator[Floats]:
         """Yield the probability of every event type, shape (sentences, types), for each text."""
-        silence = np.zeros(len(scheme().event_names), dtype=np.float32)
+        types = len(scheme().event_names)
         for job in self._jobs(texts, batch_size, lambda logits: sigmoid(logits["events"])):
-            sentences = range(len(job.document.sentences))
-            yield np.stack([job.verdicts.get(i, silence) for i in sentences])
+            scores = np.zeros((len(job.document.sentences), types), dtype=np.float32)
+            for i, own in job.verdicts.items():
+                scores[i] = own
+            yield scores
 
     def _jobs(
         self, texts: Iterable[str | Document], batch_size: int, judge: Judge

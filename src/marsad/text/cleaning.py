@@ -19,6 +19,7 @@ from unicodedata import normalize
 
 from marsad.text.aligned import AlignedText
 
+# The steps, in AraBERT's order.
 Step = Literal[
     "references",
     "marks",
@@ -39,20 +40,7 @@ CleaningName = Literal["none", "marks", "arabert"]
 CLEANINGS: Mapping[CleaningName, Cleaning] = {
     "none": (),
     "marks": ("marks", "hamzas", "tatweel"),
-    "arabert": (
-        "references",
-        "marks",
-        "hamzas",
-        "tatweel",
-        "links",
-        "tags",
-        "digits",
-        "repeats",
-        "spaces",
-        "slashes",
-        "unknown",
-        "blanks",
-    ),
+    "arabert": get_args(Step),
 }
 
 # What stands for a link, a mail address and a user name: pieces of their own in AraBERT.

@@ -13,16 +13,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from marsad.config import Pooling
 from marsad.text.cleaning import Cleaning, clean
 from marsad.text.words import find_words
 
+Pooling = Literal["attention", "first"]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
