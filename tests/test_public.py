@@ -15,6 +15,7 @@ from marsad.public import (
     read_event_gsr,
     read_wojood,
     score_wojood,
+    types_of,
 )
 
 WOJOOD = """\
@@ -99,7 +100,9 @@ def test_votes_are_added_up_and_ties_left_out(tmp_path: Path):
 
 def test_ranking_reads_the_types_of_the_class_alone():
     sentences = [VotedSentence("أ", True), VotedSentence("ب", False), VotedSentence("ج", True)]
-    ranking = rank_events(FixedReader([], [0.9, 0.5, 0.1]), sentences, "PROTEST")
+    classes = {"protest": types_of("PROTEST"), "killing": ["killing"]}
+    rankings = rank_events(FixedReader([], [0.9, 0.5, 0.1]), sentences, classes)
+    ranking = rankings["protest"]
     assert ranking.average_precision == pytest.approx((1 + 2 / 3) / 2)
     assert (ranking.positives, ranking.sentences) == (2, 3)
 
