@@ -58,7 +58,7 @@ def render(
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
-    environment.globals |= {"pct": _percent, "table": _table}
+    environment.globals |= {"pct": _percent, "span": _span, "table": _table}
     evaluations = metrics["evaluations"]
     own = str(run["data"]["train"]).startswith(_OWN_CORPUS)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
@@ -117,6 +117,10 @@ def _flags(run: Mapping[str, Any], evaluations: Mapping[str, Any]) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
+
+
+def _span(interval: Mapping[str, float] | None) -> str:
+    return f" ({_percent(interval['low'])} to {_percent(interval['high'])})" if interval else ""
 
 
 def _table(

@@ -1,4 +1,4 @@
-"""The runtime: a model folder read on onnxruntime, tokenizers and numpy alone."""
+"""The runtime: a model folder read without torch, on onnxruntime, tokenizers, numpy and regex."""
 
 import logging
 from collections.abc import Mapping

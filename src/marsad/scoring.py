@@ -22,6 +22,7 @@ from marsad.labels import scheme
 from marsad.mistakes import Kind, count_mistakes
 from marsad.spans import tag_words
 from marsad.text.words import find_words
+from marsad.uncertainty import Counts, Interval, interval_of, macro_f1, micro_f1
 
 SCORER_VERSION = 2
 
@@ -49,10 +50,15 @@ class Score:
 
 @dataclass(frozen=True)
 class EntityScores:
-    """Strict span scores, seqeval's token-level strict F1 beside them, and mistakes by kind."""
+    """Strict span scores, seqeval's token-level strict F1 beside them, and mistakes by kind.
+
+    Intervals are None where there are too few documents.
+    """
 
     micro: Score
     macro_f1: float
+    micro_interval: Interval | None
+    macro_interval: Interval | None
     per_label: Mapping[str, Score]
     seqeval_f1: float
     mistakes: Mapping[Kind, int]
@@ -68,6 +74,8 @@ class EventScores:
 
     micro: Score
     macro_f1: float
+    micro_interval: Interval | None
+    macro_interval: Interval | None
     per_type: Mapping[str, Score]
     per_family: Mapping[str, Score]
     exact_set_accuracy: float
@@ -119,25 +127,52 @@ def score(
 
 def score_entities(gold: Sequence[Document], predicted: Sequence[Document]) -> EntityScores:
     """Score mentions by exact span and label."""
-    support: Counter[str] = Counter(e.label for doc in gold for e in doc.entities)
-    claimed: Counter[str] = Counter(e.label for doc in predicted for e in doc.entities)
-    right: Counter[str] = Counter()
-    for a, b in zip(gold, predicted, strict=True):
-        spans = {(e.start, e.end, e.label) for e in a.entities}
-        right.update(e.label for e in b.entities if (e.start, e.end, e.label) in spans)
+    counts = entity_counts(gold, predicted)
     per_label = {
-        name: Score.of_counts(right=right[name], support=support[name], predicted=claimed[name])
-        for name in scheme().entity_names
+        name: _score(*own)
+        for name, own in zip(scheme().entity_names, counts.sum(axis=0).tolist(), strict=True)
     }
     return EntityScores(
-        micro=Score.of_counts(
-            right=right.total(), support=support.total(), predicted=claimed.total()
-        ),
+        micro=_score(*counts.sum(axis=(0, 1)).tolist()),
         macro_f1=_mean_f1(per_label),
+        micro_interval=interval_of(counts, micro_f1),
+        macro_interval=interval_of(counts, macro_f1),
         per_label=per_label,
         seqeval_f1=_seqeval_f1(gold, predicted),
         mistakes=count_mistakes(gold, predicted),
     )
+
+
+def entity_counts(gold: Sequence[Document], predicted: Sequence[Document]) -> Counts:
+    """Count right, annotated and claimed mentions: shape (documents, labels, 3)."""
+    names = scheme().entity_names
+    pairs = (
+        ([(e.label, e.start, e.end) for e in doc.entities] for doc in both)
+        for both in zip(gold, predicted, strict=True)
+    )
+    return np.array([_count(names, set(a), set(b)) for a, b in pairs]).reshape(-1, len(names), 3)
+
+
+def event_counts(gold: Sequence[Document], predicted: Sequence[Document]) -> Counts:
+    """Count right, annotated and claimed types of sentences: shape (documents, types, 3)."""
+    names = scheme().event_names
+    pairs = (
+        ([(e.type, i) for i, s in enumerate(doc.sentences) for e in s.events] for doc in both)
+        for both in zip(gold, predicted, strict=True)
+    )
+    return np.array([_count(names, set(a), set(b)) for a, b in pairs]).reshape(-1, len(names), 3)
+
+
+def _count(
+    names: Sequence[str], gold: set[tuple[Any, ...]], own: set[tuple[Any, ...]]
+) -> list[list[int]]:
+    """Count, for each name, what both sets hold, what gold holds and what own holds."""
+    tallies = [Counter(name for name, *_ in decisions) for decisions in (gold & own, gold, own)]
+    return [[tally[name] for tally in tallies] for name in names]
+
+
+def _score(right: int, support: int, predicted: int) -> Score:
+    return Score.of_counts(right=right, support=support, predicted=predicted)
 
 
 def _mean_f1(table: Mapping[str, Score]) -> float:
@@ -170,7 +205,10 @@ def score_events(gold: Sequence[Document], predicted: Sequence[Document]) -> Eve
     per_type = _score_sets(names, gold_sets, own_sets)
     found = [(g[t], o[t]) for g, o in zip(gold_sets, own_sets, strict=True) for t in g if t in o]
     right_realis = sum(a == b for a, b in found)
+    counts = event_counts(gold, predicted)
     return EventScores(
+        micro_interval=interval_of(counts, micro_f1),
+        macro_interval=interval_of(counts, macro_f1),
         micro=_micro(gold_sets, own_sets),
         macro_f1=_mean_f1(per_type),
         per_type=per_type,

@@ -10,6 +10,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from marsad.scoring import Score, Scores
+    from marsad.uncertainty import Interval
 
 
 def evaluate(
@@ -34,19 +35,26 @@ def show_scores(scores: "Scores", *, title: str) -> None:
     if entities := scores.entities:
         _show(console, f"Entities (strict spans): {title}", entities.per_label, entities.micro)
         console.print(
-            f"macro F1 {entities.macro_f1:.3f}, seqeval token-level F1 {entities.seqeval_f1:.3f}"
+            f"micro F1 {entities.micro.f1:.3f}{_interval(entities.micro_interval)}, "
+            f"macro F1 {entities.macro_f1:.3f}{_interval(entities.macro_interval)}, "
+            f"seqeval token-level F1 {entities.seqeval_f1:.3f}"
         )
     if events := scores.events:
         _show(console, f"Events: {title}", events.per_type, events.micro)
         _show(console, "Families", events.per_family, None)
         console.print(
-            f"macro F1 {events.macro_f1:.3f}, exact sets {events.exact_set_accuracy:.3f} of "
-            f"{events.sentences} sentences, realis {events.realis_accuracy:.3f} of "
+            f"micro F1 {events.micro.f1:.3f}{_interval(events.micro_interval)}, "
+            f"macro F1 {events.macro_f1:.3f}{_interval(events.macro_interval)}, "
+            f"exact sets {events.exact_set_accuracy:.3f} of {events.sentences} sentences, realis {events.realis_accuracy:.3f} of "
             f"{events.realis_support} found types, "
             f"type with realis F1 {events.with_realis_micro.f1:.3f}"
         )
     if scores.never_predicted:
         console.print(f"[bold]never predicted:[/bold] {', '.join(scores.never_predicted)}")
+
+
+def _interval(interval: "Interval | None") -> str:
+    return f" ({interval.low:.3f} to {interval.high:.3f})" if interval else ""
 
 
 def _show(console: Console, title: str, rows: Mapping[str, "Score"], micro: "Score | None") -> None:
