@@ -8,7 +8,7 @@ ARTICLE := data/articles/daraa.txt
 
 # What a trained model depends on; the rest of the library may change without training anew.
 TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py) $(addprefix src/marsad/, \
-	labels.yaml labels.py config.py corpus.py document.py evaluation.py model_folder.py modeling.py \
+	labels.yaml labels.py config.py corpus.py document.py evaluation.py heads.py model_folder.py modeling.py \
 	reader.py scoring.py spans.py targets.py torch_backend.py training.py)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -57,10 +57,10 @@ clean:  ## remove the environment and the runs
 $(MODEL)/model.safetensors: $(CONFIG) data/corpus/train.jsonl data/corpus/dev.jsonl $(TRAINED_BY) | .venv/run.stamp
 	$(BIN)/python train/fit_model.py $(CONFIG)
 
-$(MODEL)/model.int8.onnx: $(MODEL)/model.safetensors src/marsad/export.py
+$(MODEL)/model.int8.onnx: $(MODEL)/model.safetensors src/marsad/export.py src/marsad/quantization.py
 	$(BIN)/python train/export_model.py $(MODEL)
 
-$(MODEL)/metrics.stamp: $(MODEL)/model.int8.onnx data/corpus/test.jsonl data/corpus/test_place.jsonl data/articles/daraa.jsonl
+$(MODEL)/metrics.stamp: $(MODEL)/model.int8.onnx src/marsad/mistakes.py src/marsad/uncertainty.py data/corpus/test.jsonl data/corpus/test_place.jsonl data/articles/daraa.jsonl
 	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test.jsonl
 	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test_place.jsonl
 	$(BIN)/python train/evaluate_model.py $(MODEL) data/articles/daraa.jsonl

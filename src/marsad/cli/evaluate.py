@@ -45,8 +45,8 @@ def show_scores(scores: "Scores", *, title: str) -> None:
         console.print(
             f"micro F1 {events.micro.f1:.3f}{_interval(events.micro_interval)}, "
             f"macro F1 {events.macro_f1:.3f}{_interval(events.macro_interval)}, "
-            f"exact sets {events.exact_set_accuracy:.3f} of {events.sentences} sentences, realis {events.realis_accuracy:.3f} of "
-            f"{events.realis_support} found types, "
+            f"exact sets {events.exact_set_accuracy:.3f} of {events.sentences} sentences, "
+            f"realis {events.realis_accuracy:.3f} of {events.realis_support} found types, "
             f"type with realis F1 {events.with_realis_micro.f1:.3f}"
         )
     if scores.never_predicted:
