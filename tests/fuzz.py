@@ -17,6 +17,7 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from marsad.corpus import read_corpus
 from marsad.document import Document, parse_document
@@ -227,7 +228,7 @@ def fuzz(readers: Sequence[Reader], seed: int, *, texts: int, seconds: float) ->
     seeds += [document.text for document in documents]
     counts: Counter[str] = Counter()
     begin = time.monotonic()
-    for name, text in islice(make_texts(seeds, seed), texts):
+    for name, text in tqdm(islice(make_texts(seeds, seed), texts), total=texts, disable=None):
         if time.monotonic() - begin > seconds:
             break
         for reader in readers:
