@@ -6,6 +6,7 @@ from datasets import Dataset
 
 from marsad.config import RunConfig
 from marsad.encoders.loading import load_encoder
+from marsad.errors import ConfigError
 from marsad.heads import encode_windows, train_heads
 from marsad.modeling import MarsadModel, without_pooler
 from marsad.targets import Collator
@@ -69,3 +70,10 @@ def test_frozen_layers_take_no_gradient(ready):
     assert not any(name.startswith("encoder.layer.0.") for name in learning)
     assert not any("word_embeddings" in name for name in learning)
     assert any(name.startswith("encoder.layer.1.") for name in learning)
+
+
+def test_more_layers_than_there_are_cannot_be_frozen(ready):
+    model, _, _, config = ready
+    options = config.train.model_copy(update={"freeze_layers": 3})
+    with pytest.raises(ConfigError, match=r"train\.freeze_layers: 3, but the encoder has 2 layers"):
+        freeze(model, options)

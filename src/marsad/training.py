@@ -17,7 +17,7 @@ from marsad.config import Precision, RunConfig, TrainConfig
 from marsad.corpus import read_corpus
 from marsad.document import Document, parse_document
 from marsad.encoders.loading import Encoder, load_encoder
-from marsad.errors import DataError
+from marsad.errors import ConfigError, DataError
 from marsad.evaluation import best_threshold, score_reader
 from marsad.files import atomic_write
 from marsad.heads import train_heads
@@ -177,12 +177,22 @@ def build_trainer(
 
 
 def freeze(model: MarsadModel, options: TrainConfig) -> None:
-    """Keep the encoder's piece vectors and lowest layers as they are, where the options say so."""
+    """Keep the encoder's piece vectors and lowest layers as they are, where the options say so.
+
+    Raises:
+        ConfigError: layers shall be kept that the encoder has not, or not where BERT has them.
+    """
     if options.freeze_embeddings:
         model.encoder.get_input_embeddings().requires_grad_(False)
-    layers: Any = model.encoder.encoder
-    for layer in layers.layer[: options.freeze_layers]:
-        layer.requires_grad_(False)
+    if options.freeze_layers:
+        layers = getattr(getattr(model.encoder, "encoder", None), "layer", [])
+        if options.freeze_layers > len(layers):
+            raise ConfigError(
+                f"train.freeze_layers: {options.freeze_layers}, but the encoder has {len(layers)} "
+                "layers that can be kept; give at most that"
+            )
+        for layer in layers[: options.freeze_layers]:
+            layer.requires_grad_(False)
 
 
 def build_optimizer(model: MarsadModel, config: RunConfig) -> torch.optim.Optimizer:
