@@ -9,7 +9,7 @@ from marsad.document import Document
 from marsad.errors import DataError
 from marsad.evaluation import Watch
 from marsad.runtime import load
-from marsad.scoring import entity_counts, event_counts
+from marsad.scoring import check_same, entity_counts, event_counts
 from marsad.uncertainty import Difference, compare, macro_f1, micro_f1
 
 FIGURES = {"micro F1": micro_f1, "macro F1": macro_f1}
@@ -66,20 +66,12 @@ def read_system(path: Path, gold: Sequence[Document], *, watch: Watch = iter) ->
         task = reader.settings.task
         return System(list(reader.pipe(watch(gold))), task != "events", task != "ner")
     records = read_corpus(path)
-    if [(d.id, d.text) for d in records] != [(d.id, d.text) for d in gold]:
-        raise DataError(
-            f"{path}: not records of the {len(gold)} documents to score, in their order; predict "
-            "on exactly these"
-        )
-    if [spans_of(d) for d in records] != [spans_of(d) for d in gold]:
-        raise DataError(f"{path}: other sentences than the annotated ones; predict on those")
+    try:
+        check_same(gold, records)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     return System(
         records,
         any(d.entities for d in records),
         any(s.events for d in records for s in d.sentences),
     )
-
-
-def spans_of(document: Document) -> list[tuple[int, int]]:
-    """Return where the sentences are."""
-    return [(s.start, s.end) for s in document.sentences]

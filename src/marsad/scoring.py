@@ -16,7 +16,7 @@ from seqeval.scheme import IOB2
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from marsad.document import Document, Sentence
+from marsad.document import Document
 from marsad.errors import DataError
 from marsad.labels import scheme
 from marsad.mistakes import Kind, count_mistakes
@@ -115,14 +115,27 @@ def score(
     Raises:
         DataError: the documents or, for events, their sentences differ.
     """
-    for a, b in zip(gold, predicted, strict=True):
-        if a.id != b.id or a.text != b.text:
-            raise DataError(f"document {b.id!r}: not the annotated {a.id!r}; score the same texts")
+    check_same(gold, predicted)
     return Scores(
         entities=score_entities(gold, predicted) if entities else None,
         events=score_events(gold, predicted) if events else None,
         documents=len(gold),
     )
+
+
+def check_same(gold: Sequence[Document], predicted: Sequence[Document]) -> None:
+    """Check that predictions are on the annotated documents and their sentences, in this order.
+
+    Raises:
+        DataError: they are not.
+    """
+    if len(gold) != len(predicted):
+        raise DataError(f"{len(predicted)} documents, {len(gold)} annotated; score the same texts")
+    for a, b in zip(gold, predicted, strict=True):
+        if a.id != b.id or a.text != b.text:
+            raise DataError(f"document {b.id!r}: not the annotated {a.id!r}; score the same texts")
+        if [(s.start, s.end) for s in a.sentences] != [(s.start, s.end) for s in b.sentences]:
+            raise DataError(f"document {a.id!r}: sentences differ; predict on the annotated ones")
 
 
 def score_entities(gold: Sequence[Document], predicted: Sequence[Document]) -> EntityScores:
@@ -196,7 +209,11 @@ def _tag_names(doc: Document) -> list[str]:
 
 def score_events(gold: Sequence[Document], predicted: Sequence[Document]) -> EventScores:
     """Score event types as sets per sentence; both sides must have the same sentences."""
-    pairs = list(_sentence_pairs(gold, predicted))
+    pairs = [
+        pair
+        for a, b in zip(gold, predicted, strict=True)
+        for pair in zip(a.sentences, b.sentences, strict=True)
+    ]
     gold_sets = [{e.type: e.realis for e in a.events} for a, _ in pairs]
     own_sets = [{e.type: e.realis for e in b.events} for _, b in pairs]
     names = scheme().event_names
@@ -225,16 +242,6 @@ def score_events(gold: Sequence[Document], predicted: Sequence[Document]) -> Eve
         with_realis_micro=_micro([g.items() for g in gold_sets], [o.items() for o in own_sets]),
         sentences=len(pairs),
     )
-
-
-def _sentence_pairs(
-    gold: Sequence[Document], predicted: Sequence[Document]
-) -> Iterable[tuple[Sentence, Sentence]]:
-    for a, b in zip(gold, predicted, strict=True):
-        spans = [[(s.start, s.end) for s in doc.sentences] for doc in (a, b)]
-        if spans[0] != spans[1]:
-            raise DataError(f"document {a.id!r}: sentences differ; predict on the annotated ones")
-        yield from zip(a.sentences, b.sentences, strict=True)
 
 
 def _score_sets(
