@@ -113,7 +113,7 @@ def score(
     """Score predictions on the same documents, in the same order.
 
     Raises:
-        DataError: the documents or, for events, their sentences differ.
+        DataError: the documents or their sentences differ.
     """
     check_same(gold, predicted)
     return Scores(
