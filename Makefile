@@ -8,8 +8,8 @@ ARTICLE := data/articles/daraa.txt
 
 # What a trained model depends on; the rest of the library may change without training anew.
 TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py) $(addprefix src/marsad/, \
-	labels.yaml labels.py config.py corpus.py document.py evaluation.py heads.py model_folder.py modeling.py \
-	reader.py scoring.py spans.py targets.py torch_backend.py training.py)
+	labels.yaml labels.py calibrating.py calibration.py config.py corpus.py decisions.py document.py heads.py \
+	model_folder.py modeling.py reader.py spans.py targets.py torch_backend.py training.py)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

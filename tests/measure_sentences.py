@@ -6,6 +6,8 @@ The annotated sentences of the corpus and of the Daraa article are what it shoul
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from marsad.corpus import read_corpus
 from marsad.document import Document
 from marsad.scoring import Score
@@ -22,7 +24,7 @@ def score_splitter(documents: Iterable[Document]) -> Score:
         right += len(gold & own)
         support += len(gold)
         predicted += len(own)
-    return Score.of_counts(right=right, support=support, predicted=predicted)
+    return Score.of(np.array([right, support, right, predicted], dtype=np.float64))
 
 
 def main(paths: Iterable[Path]) -> None:

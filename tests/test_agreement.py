@@ -40,8 +40,8 @@ def test_differences_lower_the_figures():
     agreement = agree([FIRST], [second])
     assert agreement.scores.entities is not None
     assert agreement.scores.events is not None
-    assert agreement.scores.entities.micro.f1 == 0
-    assert agreement.scores.events.micro.f1 == pytest.approx(8 / 9)
+    assert agreement.scores.entities.strict.micro.f1 == 0
+    assert agreement.scores.events.types.micro.f1 == pytest.approx(8 / 9)
     expected = cohen_kappa_score(
         ["actual", "actual", "negated", "negated"], ["planned", "actual", "negated", "negated"]
     )
@@ -57,8 +57,10 @@ def test_sentences_cut_differently_are_compared_whole():
     second = replace(FIRST, sentences=(joined, FIRST.sentences[2]))
     events = agree([FIRST], [second]).scores.events
     assert events is not None
-    assert events.micro.f1 == 1
-    assert events.with_realis_micro.f1 == 1  # actual beats negated where one type is reported twice
+    assert events.types.micro.f1 == 1
+    assert (
+        events.realis.end_to_end.micro.f1 == 1
+    )  # actual beats negated where one type is reported twice
     assert events.sentences == 2
 
 

@@ -81,5 +81,9 @@ def test_agreement_in_the_card_is_what_the_files_give():
         found = agree(first, second)
         assert found.scores.entities is not None
         assert found.scores.events is not None
-        figures = (found.scores.entities.micro.f1, found.scores.events.micro.f1, found.realis_kappa)
+        figures = (
+            found.scores.entities.strict.micro.f1,
+            found.scores.events.types.micro.f1,
+            found.realis_kappa,
+        )
         assert f"| {name} | 411 | {' | '.join(f'{f:.3f}' for f in figures)} |" in card

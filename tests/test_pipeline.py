@@ -10,18 +10,29 @@ import pytest
 from huggingface_hub import ModelCard
 
 import marsad
+from marsad.benchmarks import open_benchmark
+from marsad.calibration import Calibration, read_calibrations
 from marsad.card import write_card
 from marsad.config import RunConfig
 from marsad.corpus import check_files, read_corpus
 from marsad.document import Document
 from marsad.errors import ExportError, ModelError
-from marsad.evaluation import evaluate, read_metrics
+from marsad.evaluation import evaluate, record
 from marsad.export import export
+from marsad.metrics import Evaluation, read_metrics
 from marsad.model_folder import ModelFolder
+from marsad.systems import ask_system
 from marsad.training import train
 from tests.conftest import ROOT
 
 ARTICLE = (ROOT / "data" / "articles" / "daraa.txt").read_text(encoding="utf-8")
+
+
+def evaluate_on(folder: ModelFolder, data: Path, *, file: str | None = None) -> Evaluation:
+    benchmark = open_benchmark(str(data))
+    evaluation = evaluate(ask_system(folder.path, benchmark.documents, file=file), benchmark)
+    record(folder, benchmark.name, evaluation)
+    return evaluation
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +53,7 @@ def folder(
     )
     made = train(config)
     export(made)
-    evaluate(made, config.data.test)
+    evaluate_on(made, config.data.test)
     write_card(made)
     return made
 
@@ -50,17 +61,17 @@ def folder(
 def test_folder_holds_the_layout_and_nothing_else(folder: ModelFolder):
     names = {path.name for path in folder.path.iterdir()}
     assert names == {
-        "README.md", "config.json", "run.yaml", "metrics.json", "labels.yaml", "tokenizer.json",
-        "tokenizer_config.json", "model.safetensors", "model.onnx", "model.int8.onnx", "SHA256SUMS",
+        "README.md", "config.json", "run.yaml", "metrics.json", "labels.yaml", "calibration.json",
+        "tokenizer.json", "tokenizer_config.json", "model.safetensors", "model.onnx",
+        "model.int8.onnx", "SHA256SUMS",
     }  # fmt: skip
     folder.verify()
 
 
 def test_training_learnt_something(folder: ModelFolder, tiny_corpus: Path):
     """Not a quality figure: a tiny encoder without pre-training must at least fit its own data."""
-    scores = evaluate(folder, tiny_corpus / "train.jsonl", file="weights")
-    assert scores.entities is not None
-    assert scores.entities.micro.recall > 0.05
+    scores = evaluate_on(folder, tiny_corpus / "train.jsonl", file="weights").scores
+    assert scores.tables["entities"].micro.recall > 0.05
 
 
 @pytest.mark.parametrize("file", ["weights", "onnx", "onnx_int8"])
@@ -112,23 +123,36 @@ def test_odd_texts_are_read(folder: ModelFolder, text: str):
 
 def test_record_of_the_run(folder: ModelFolder, tiny_corpus: Path):
     metrics = read_metrics(folder)
-    test = metrics["evaluations"]["test"]
-    assert test["data"] == str(tiny_corpus / "test.jsonl")
-    assert len(test["data_sha256"]) == 64
-    assert test["entities"]["micro"]["support"] > 0
-    assert set(test["events"]["per_family"]) == {f.name for f in marsad.labels.scheme().families}
-    assert metrics["export"]["max_difference"] < 1e-3
+    test = metrics.evaluations["test"]
+    assert test.data == str(tiny_corpus / "test.jsonl")
+    assert len(test.data_sha256) == 64
+    assert test.scores.tables["entities"].micro.support > 0
+    assert test.scores.events is not None
+    assert test.scores.events.families is not None
+    names = {family.name for family in marsad.labels.scheme().families}
+    assert set(test.scores.events.families.per_name) == names
+    assert test.scores.events.ranking is not None
+    assert set(test.trust) == {"entities", "events"}
+    assert metrics.export is not None
+    assert metrics.export.max_difference < 1e-3
+
+
+def test_every_model_file_has_its_calibration(folder: ModelFolder, tiny_corpus: Path):
+    calibrations = read_calibrations(folder)
+    assert set(calibrations) == {"weights", "onnx_int8"}
+    assert {c.fitted_on for c in calibrations.values()} == {str(tiny_corpus / "dev.jsonl")}
 
 
 def test_card_says_what_the_metrics_say(folder: ModelFolder):
     card = ModelCard.load(folder["card"])
-    test = read_metrics(folder)["evaluations"]["test"]
+    test = read_metrics(folder).evaluations["test"]
+    strict = test.scores.tables["entities"].micro.f1
     assert card.data.language == "ar"
     values = {r.metric_name: r.metric_value for r in card.data.eval_results}
-    assert values["strict span micro F1"] == round(test["entities"]["micro"]["f1"], 4)
-    assert f"Micro F1 **{100 * test['entities']['micro']['f1']:.1f}**" in card.text
+    assert values["strict span micro F1"] == round(strict, 4)
+    assert f"Micro F1 **{100 * strict:.1f}**" in card.text
     assert "Not** for targeting" in card.text
-    for label in test["never_predicted"]:
+    for label in test.never_predicted:
         assert label in card.text
 
 
@@ -137,7 +161,7 @@ def test_gates_stop_an_export_and_leave_nothing(
 ):
     copy = ModelFolder(tmp_path / "copy")
     copy.path.mkdir()
-    for role in ("config", "run", "labels", "tokenizer", "weights"):
+    for role in ("config", "run", "labels", "calibration", "tokenizer", "weights"):
         copy[role].write_bytes(folder[role].read_bytes())
     run = copy["run"].read_text(encoding="utf-8")
     copy["run"].write_text(
@@ -150,7 +174,7 @@ def test_gates_stop_an_export_and_leave_nothing(
     copy["run"].write_text(run, encoding="utf-8")
     scores = iter([0.9, 0.2, 0.1, 0.1])
     monkeypatch.setattr(
-        "marsad.export.score_reader", lambda *_, **__: type("S", (), {"overall": next(scores)})
+        "marsad.export.fit_and_score", lambda *_, **__: (Calibration(), next(scores))
     )
     copy["run"].write_text(run.replace("max_loss: 1.0", "max_loss: 0.01"), encoding="utf-8")
     with pytest.raises(ExportError, match=r"falls from 0\.9000 to 0\.2000, by 0\.7000"):
@@ -207,7 +231,7 @@ def test_models_of_one_task_say_only_that(run_config: RunConfig, task: str):
     raw["model"]["pooling"] = "first"
     made = train(RunConfig.model_validate(raw))
     export(made)
-    scores = evaluate(made, run_config.data.test)
+    scores = evaluate_on(made, run_config.data.test).scores
     assert (scores.entities is None) == (task == "events")
     assert (scores.events is None) == (task == "ner")
     document = marsad.load(made.path)(ARTICLE)

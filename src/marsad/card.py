@@ -8,10 +8,14 @@ import yaml
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, StrictUndefined
 
+from marsad.calibration import Calibration, read_calibration
 from marsad.errors import ModelError
-from marsad.evaluation import read_metrics
 from marsad.files import atomic_write
+from marsad.metrics import Evaluation, Metrics, read_metrics
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
+from marsad.runtime import PREFERENCE
+from marsad.scoring import Score
+from marsad.scoring.uncertainty import Interval
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 _ENTITIES = (
@@ -22,6 +26,10 @@ _EVENTS = (
     "(actual, planned or negated)."
 )
 _TASKS = {"joint": f"{_ENTITIES}\n{_EVENTS}", "ner": _ENTITIES, "events": _EVENTS}
+_HUB_TASKS = {
+    "entities": ("token-classification", "strict span"),
+    "events": ("text-classification", "event type"),
+}
 _OWN_CORPUS = "data/corpus/"
 _OWN_CORPUS_NOTE = (
     "Texts and annotation of the training corpus were written by a language model, not by people, "
@@ -39,12 +47,12 @@ def write_card(folder: ModelFolder) -> Path:
     run_file = folder.require("run", "write cards for folders that `marsad train` wrote")
     run = yaml.safe_load(run_file.read_text(encoding="utf-8"))
     metrics = read_metrics(folder)
-    if not metrics.get("evaluations"):
+    if not metrics.evaluations:
         raise ModelError(
             f"{folder.path}: not evaluated yet; run: marsad evaluate {folder.path} DATA"
         )
     text = f"---\n{card_data(settings, run, metrics).to_yaml()}\n---\n\n"
-    text += render(folder, settings, run, metrics)
+    text += render(folder, settings, run, metrics, _calibration(folder))
     with atomic_write(folder["card"]) as out:
         out.write(text)
     folder.write_checksums()
@@ -52,47 +60,50 @@ def write_card(folder: ModelFolder) -> Path:
 
 
 def render(
-    folder: ModelFolder, settings: ModelSettings, run: Mapping[str, Any], metrics: Mapping[str, Any]
+    folder: ModelFolder,
+    settings: ModelSettings,
+    run: Mapping[str, Any],
+    metrics: Metrics,
+    calibration: Calibration,
 ) -> str:
     """Fill the template; an unknown name in it is an error."""
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
     environment.globals |= {"pct": _percent, "span": _span, "table": _table}
-    evaluations = metrics["evaluations"]
     own = str(run["data"]["train"]).startswith(_OWN_CORPUS)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         settings=settings,
         run=run,
-        evaluations=evaluations,
-        scorer=next(iter(evaluations.values()))["scorer"],
-        export=metrics.get("export"),
+        metrics=metrics,
+        scorer=next(iter(metrics.evaluations.values())).scorer,
+        calibration=calibration,
         tasks=_TASKS[settings.task],
-        flags=_flags(run, evaluations),
+        flags=_flags(run, metrics.evaluations),
         data_note=_OWN_CORPUS_NOTE if own else "",
         folder=folder.path,
     )
 
 
-def card_data(
-    settings: ModelSettings, run: Mapping[str, Any], metrics: Mapping[str, Any]
-) -> ModelCardData:
+def _calibration(folder: ModelFolder) -> Calibration:
+    """Return the calibration of the file that is read by default."""
+    return read_calibration(folder, next(role for role in PREFERENCE if folder[role].exists()))
+
+
+def card_data(settings: ModelSettings, run: Mapping[str, Any], metrics: Metrics) -> ModelCardData:
     """Return the Hugging Face metadata with a ``model-index`` of the evaluations."""
     results = [
         EvalResult(
             task_type=task,
             dataset_type=name,
-            dataset_name=evaluation["data"],
+            dataset_name=evaluation.data,
             metric_type="f1",
             metric_name=f"{metric} micro F1",
-            metric_value=round(evaluation[part]["micro"]["f1"], 4),
+            metric_value=round(table.micro.f1, 4),
         )
-        for name, evaluation in metrics["evaluations"].items()
-        for part, task, metric in (
-            ("entities", "token-classification", "strict span"),
-            ("events", "text-classification", "event type"),
-        )
-        if evaluation[part]
+        for name, evaluation in metrics.evaluations.items()
+        for part, table in evaluation.scores.tables.items()
+        for task, metric in (_HUB_TASKS[part],)
     ]
     hub_encoder = ":" not in run["encoder"] and "/" in run["encoder"]
     return ModelCardData(
@@ -107,9 +118,9 @@ def card_data(
     )
 
 
-def _flags(run: Mapping[str, Any], evaluations: Mapping[str, Any]) -> str:
+def _flags(run: Mapping[str, Any], evaluations: Mapping[str, Evaluation]) -> str:
     """Say in one sentence what a hasty reader must not miss."""
-    seen = {run["data"]["train"], run["data"]["dev"]} & {e["data"] for e in evaluations.values()}
+    seen = {run["data"]["train"], run["data"]["dev"]} & {e.data for e in evaluations.values()}
     if seen:
         return f"Figures on {', '.join(sorted(seen))} are on data that training or selection saw."
     return ""
@@ -119,20 +130,18 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _span(interval: Mapping[str, float] | None) -> str:
-    return f" ({_percent(interval['low'])} to {_percent(interval['high'])})" if interval else ""
+def _span(interval: Interval | None) -> str:
+    return f" ({_percent(interval.low)} to {_percent(interval.high)})" if interval else ""
 
 
-def _table(
-    rows: Mapping[str, Mapping[str, float]], micro: Mapping[str, float] | None, head: str
-) -> str:
+def _table(rows: Mapping[str, Score], micro: Score | None, head: str) -> str:
     lines = [
         f"| {head} | precision | recall | F1 | support | predicted |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, score in [*rows.items(), *([("**micro**", micro)] if micro else [])]:
-        counted = score["support"] or score["predicted"]
-        values = (score[key] for key in ("precision", "recall", "f1"))
+        counted = score.support or score.predicted
+        values = (score.precision, score.recall, score.f1)
         figures = " | ".join(_percent(value) if counted else "–" for value in values)
-        lines.append(f"| {name} | {figures} | {score['support']} | {score['predicted']} |")
+        lines.append(f"| {name} | {figures} | {score.support} | {score.predicted} |")
     return "\n".join(lines)

@@ -1,77 +1,109 @@
 """Two systems on the same documents: how much better one is, and whether it could be chance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from marsad.corpus import read_corpus
-from marsad.document import Document
+import numpy as np
+
+from marsad.benchmarks import Benchmark
 from marsad.errors import DataError
-from marsad.evaluation import Watch
-from marsad.runtime import load
-from marsad.scoring import check_same, entity_counts, event_counts
-from marsad.uncertainty import Difference, compare, macro_f1, micro_f1
+from marsad.evaluation import evaluate
+from marsad.metrics import Counted, Evaluation, read_metrics
+from marsad.model_folder import ModelFolder
+from marsad.scoring.uncertainty import Counts, Difference, compare, macro_f1, micro_f1
+from marsad.systems import Watch, ask_system
 
 FIGURES = {"micro F1": micro_f1, "macro F1": macro_f1}
+_MUST_AGREE = {
+    "data_sha256": "data of another SHA-256",
+    "documents": "other documents",
+    "ruler": "another ruler",
+    "scheme": "another label scheme",
+    "scorer": "another scorer version",
+}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A figure of both systems and what lies between them."""
+    """A figure of both systems, with its support, and what lies between them."""
 
     name: str
     one: float
     other: float
+    support: int
     difference: Difference
 
 
-@dataclass(frozen=True)
-class System:
-    """What a system said of the documents, and which of the two tasks it does."""
+def compare_systems(
+    one: Path, other: Path, benchmark: Benchmark, *, watch: Watch = iter
+) -> list[Row]:
+    """Compare two systems on a benchmark.
 
-    documents: Sequence[Document]
-    entities: bool
-    events: bool
-
-
-def compare_systems(one: Path, other: Path, data: Path, *, watch: Watch = iter) -> list[Row]:
-    """Compare two systems, each a model folder or a file of its records, on annotated documents.
+    Each is a model folder, a file of predictions, or the ``metrics.json`` of a model, whose figures
+    on this benchmark are taken as recorded.
 
     Raises:
-        DataError: the records are not of these documents, or the systems share no task.
-        ModelError: a folder holds no usable model, or one of another label scheme.
+        DataError: recorded figures are of another split, scheme or scorer, predictions are not of
+            these documents, or the systems share no task.
+        ModelError: a folder holds no usable model.
     """
-    gold = read_corpus(data)
-    systems = [read_system(path, gold, watch=watch) for path in (one, other)]
+    return compare_evaluations(*(_evaluation(path, benchmark, watch) for path in (one, other)))
+
+
+def _evaluation(path: Path, benchmark: Benchmark, watch: Watch) -> Evaluation:
+    if path.name != ModelFolder.FILES["metrics"]:
+        return evaluate(ask_system(path, benchmark.documents, watch=watch), benchmark)
+    recorded = read_metrics(ModelFolder(path.parent)).evaluations
+    if benchmark.name not in recorded:
+        known = ", ".join(recorded) or "nothing"
+        raise DataError(f"{path}: holds no figures on {benchmark.name!r}, but on {known}")
+    evaluation = recorded[benchmark.name]
+    if evaluation.data_sha256 != benchmark.digest:
+        raise DataError(
+            f"{path}: its figures on {benchmark.name!r} are of {_MUST_AGREE['data_sha256']} than "
+            f"{benchmark.data}; evaluate the model again"
+        )
+    return evaluation
+
+
+def compare_evaluations(one: Evaluation, other: Evaluation) -> list[Row]:
+    """Compare two evaluations.
+
+    Raises:
+        DataError: they are not of the same split, scheme, ruler and scorer, or share no task.
+    """
+    for name, reason in _MUST_AGREE.items():
+        if getattr(one, name) != getattr(other, name):
+            raise DataError(
+                f"{one.read_with} and {other.read_with}: scored with {reason}, so the figures "
+                "cannot be compared; evaluate both again on the same data"
+            )
+    shared = [task for task in one.counts if task in other.counts]
+    if not shared:
+        raise DataError(
+            f"{one.read_with} and {other.read_with}: share no task; compare models of the same one"
+        )
+    return [row for task in shared for row in _rows(one, other, task)]
+
+
+def _rows(one: Evaluation, other: Evaluation, task: str) -> list[Row]:
+    names = sorted({n for e in (one, other) for row in e.counts[task].values() for n in row})
+    first, second = (_array(e.counts[task], e.documents, names) for e in (one, other))
+    support = int(first[..., 1].sum())
     rows = []
-    for task, counts in (("entities", entity_counts), ("events", event_counts)):
-        if all(getattr(system, task) for system in systems):
-            first, second = (counts(gold, system.documents) for system in systems)
-            for name, figure in FIGURES.items():
-                left, right = (float(figure(side.sum(axis=0))) for side in (first, second))
-                rows.append(Row(f"{task} {name}", left, right, compare(first, second, figure)))
-    if not rows:
-        raise DataError(f"{one} and {other}: share no task; compare models of the same one")
+    for name, figure in FIGURES.items():
+        left, right = (float(figure(side.sum(axis=0))) for side in (first, second))
+        difference = compare(first, second, figure)
+        rows.append(Row(f"{task} {name}", left, right, support, difference))
     return rows
 
 
-def read_system(path: Path, gold: Sequence[Document], *, watch: Watch = iter) -> System:
-    """Read the documents with a model, or take what a file of records says of them.
-
-    Raises:
-        DataError: the records are not of these documents and sentences, in this order.
-    """
-    if path.is_dir():
-        reader = load(path)
-        task = reader.settings.task
-        return System(list(reader.pipe(watch(gold))), task != "events", task != "ner")
-    records = read_corpus(path)
-    try:
-        check_same(gold, records)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    return System(
-        records,
-        any(d.entities for d in records),
-        any(s.events for d in records for s in d.sentences),
-    )
+def _array(counted: Counted, documents: Sequence[str], names: Sequence[str]) -> Counts:
+    """Return counts of shape (documents, names, 4)."""
+    counts = np.zeros((len(documents), len(names), 4))
+    nothing: Mapping[str, tuple[int, int, int]] = {}
+    for row, id_ in zip(counts, documents, strict=True):
+        for name, (right, annotated, claimed) in counted.get(id_, nothing).items():
+            row[names.index(name)] = right, annotated, right, claimed
+    return counts

@@ -1,112 +1,91 @@
-"""Evaluation: a model read over annotated documents, scored, and recorded in ``metrics.json``."""
+"""Evaluation: a system's answers on a benchmark, scored, with what makes the scores checkable."""
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-from sklearn.metrics import f1_score
-
-from marsad.corpus import read_corpus
+from marsad.benchmarks import Benchmark
+from marsad.confidence import measure_trust
 from marsad.document import Document
-from marsad.errors import ModelError
-from marsad.files import atomic_write
 from marsad.labels import scheme
-from marsad.model_folder import ModelFolder, sha256
+from marsad.metrics import Counted, Evaluation, read_metrics, write_metrics
+from marsad.model_folder import ModelFolder
 from marsad.reader import Reader
-from marsad.runtime import load
 from marsad.scoring import SCORER_VERSION, Scores, score
-
-Watch = Callable[[Sequence[Document]], Iterable[Document]]
-
-THRESHOLDS = tuple(round(0.3 + 0.025 * step, 3) for step in range(25))  # 0.3 to 0.9
-
-
-def evaluate(
-    folder: ModelFolder, data: Path, *, file: str | None = None, watch: Watch = iter
-) -> Scores:
-    """Score a model on a corpus file and record the figures under the file's name.
-
-    ``watch`` passes the documents on, and may show how far they are.
-
-    Raises:
-        DataError: the file is unreadable or has an error.
-        ModelError: the folder holds no usable model.
-    """
-    documents = read_corpus(data)
-    reader = load(folder.path, file=file)
-    scores = score_reader(reader, documents, watch=watch)
-    record = {
-        "data": str(data),
-        "data_sha256": sha256(data),
-        "read_with": reader.source,
-        "scheme": scheme().digest,
-        "scorer": SCORER_VERSION,
-        "overall": scores.overall,
-        "never_predicted": scores.never_predicted,
-        **asdict(scores),
-    }
-    record_metrics(folder, "evaluations", {**_evaluations(folder), data.stem: record})
-    return scores
+from marsad.scoring.entities import paired
+from marsad.scoring.events import event_counts
+from marsad.scoring.matching import entity_counts
+from marsad.scoring.uncertainty import Counts
+from marsad.systems import Answers, Watch, ask_reader
 
 
 def score_reader(reader: Reader, documents: Sequence[Document], *, watch: Watch = iter) -> Scores:
-    """Read documents on their annotated sentences and score what was read."""
-    predicted = list(reader.pipe(watch(documents)))
-    task = reader.settings.task
-    return score(documents, predicted, entities=task != "events", events=task != "ner")
+    """Read documents of our own scheme and score what was read."""
+    answers = ask_reader(reader, documents, watch=watch)
+    return score(
+        documents,
+        answers.documents,
+        entities=answers.entities,
+        events=answers.events,
+        probabilities=answers.probabilities,
+    )
 
 
-def best_threshold(reader: Reader, documents: Sequence[Document]) -> float:
-    """Return the probability from which reporting an event scores best on documents.
-
-    Best is the mean of micro and macro F1: micro alone would silence the rare types.
-    """
-    names = scheme().event_names
-    found = np.concatenate(list(reader.probabilities(documents)))
-    reported = [{e.type for e in s.events} for d in documents for s in d.sentences]
-    gold = np.array([[name in types for name in names] for types in reported])
-
-    def quality(threshold: float) -> float:
-        scores = (
-            f1_score(gold, found >= threshold, average=average, zero_division=0.0)
-            for average in ("micro", "macro")
-        )
-        return float(sum(scores))
-
-    return max(THRESHOLDS, key=quality)
-
-
-def read_metrics(folder: ModelFolder) -> dict[str, Any]:
-    """Return what ``metrics.json`` holds, or nothing where it does not exist yet.
+def evaluate(answers: Answers, benchmark: Benchmark) -> Evaluation:
+    """Score a system's answers.
 
     Raises:
-        ModelError: the file is damaged.
+        DataError: they are not of the benchmark's documents, or share no task with it.
     """
-    path = folder["metrics"]
-    if not path.exists():
-        return {}
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: not JSON ({error}); delete it and evaluate again") from None
-    if not isinstance(metrics, dict):
-        raise ModelError(f"{path}: not a metrics file; delete it and evaluate again")
-    return metrics
+    ruler = benchmark.ruler
+    probabilities = answers.probabilities if ruler.events else None
+    scores = score(
+        benchmark.documents,
+        answers.documents,
+        entities=answers.entities and bool(ruler.entities),
+        events=answers.events and bool(ruler.events),
+        ruler=ruler,
+        probabilities=[ruler.event_columns(p) for p in probabilities] if probabilities else None,
+    )
+    return Evaluation(
+        data=benchmark.data,
+        data_sha256=benchmark.digest,
+        ruler=ruler.name,
+        scheme=scheme().digest,
+        scorer=SCORER_VERSION,
+        read_with=answers.source,
+        model=answers.digest,
+        overall=scores.overall,
+        never_predicted=tuple(scores.never_predicted),
+        scores=scores,
+        trust=measure_trust(answers, benchmark),
+        defects=benchmark.defects,
+        documents=tuple(document.id for document in benchmark.documents),
+        counts=dict(_count(answers, benchmark)),
+    )
 
 
-def record_metrics(folder: ModelFolder, key: str, value: object) -> None:
-    """Set one part of ``metrics.json`` and renew the checksums."""
-    metrics = read_metrics(folder) | {key: value}
-    with atomic_write(folder["metrics"]) as out:
-        json.dump(metrics, out, ensure_ascii=False, indent=2)
-        out.write("\n")
-    folder.write_checksums()
+def _count(answers: Answers, benchmark: Benchmark) -> Iterator[tuple[str, Counted]]:
+    """Yield the decisions of record of each document, for ``entities`` and ``events``."""
+    ruler = benchmark.ruler
+    gold, own = ([ruler.read(d) for d in side] for side in (benchmark.documents, answers.documents))
+    ids = [document.id for document in gold]
+    if answers.entities and ruler.entities:
+        mentions = entity_counts(paired(gold, own), ruler.entities, "strict")
+        yield "entities", _by_document(mentions, ids, ruler.entities)
+    if answers.events and ruler.events:
+        yield "events", _by_document(event_counts(gold, own, ruler.events), ids, ruler.events)
 
 
-def _evaluations(folder: ModelFolder) -> dict[str, Any]:
-    evaluations = read_metrics(folder).get("evaluations", {})
-    assert isinstance(evaluations, dict)
-    return evaluations
+def _by_document(counts: Counts, ids: Sequence[str], names: Sequence[str]) -> Counted:
+    """Return what is not 0; in a strict count what is found and what is right are the same."""
+    numbers = counts[..., 1:].astype(int)
+    numbers = numbers[..., [1, 0, 2]]  # right, annotated, claimed
+    return {
+        id_: {name: (*own.tolist(),) for name, own in zip(names, row, strict=True) if own.any()}
+        for id_, row in zip(ids, numbers, strict=True)
+        if row.any()
+    }
+
+
+def record(folder: ModelFolder, name: str, evaluation: Evaluation) -> None:
+    """Put an evaluation into a model's ``metrics.json``."""
+    write_metrics(read_metrics(folder).with_evaluation(name, evaluation), folder)

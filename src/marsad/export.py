@@ -11,23 +11,27 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from marsad.config import ExportConfig, load_config
+from marsad.calibrating import fit_calibration
+from marsad.calibration import Calibration, write_calibration
+from marsad.config import ExportConfig, RunConfig, load_config
 from marsad.corpus import read_corpus
 from marsad.document import Document
 from marsad.errors import ExportError
-from marsad.evaluation import Watch, record_metrics, score_reader
 from marsad.files import atomic_path
+from marsad.metrics import ExportReport, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 from marsad.modeling import MarsadModel, load_model
 from marsad.quantization import quantize, rank_by_error
 from marsad.reader import WORD_HEADS, Backend, Floats, Reader
 from marsad.runtime import OnnxBackend, read_tokenizer
+from marsad.scoring import score
+from marsad.systems import Watch
 from marsad.text.windows import Batch, SpecialIds, make_batch
 from marsad.torch_backend import TorchBackend
 
@@ -37,23 +41,7 @@ OPSET = 20
 
 # How many matrix products may stay in fp32: the first number that passes the gate is taken.
 KEPT = (4, 8, 16)
-CALIBRATION = 8  # batches that choose them
-
-
-@dataclass(frozen=True)
-class ExportReport:
-    """What an export measured: agreement with the checkpoint, dev scores and sizes in bytes.
-
-    ``int8_kept`` is the number of matrix products that stayed in fp32.
-    """
-
-    opset: int
-    max_difference: float
-    checkpoint_score: float
-    onnx_bytes: int
-    int8_score: float | None = None
-    int8_bytes: int | None = None
-    int8_kept: int | None = None
+SAMPLE = 8  # batches that choose them
 
 
 def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter) -> ExportReport:
@@ -69,15 +57,30 @@ def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter
     model = load_model(folder, settings, run.model)
     dev = read_corpus(run.data.dev)
     reader = Reader(read_tokenizer(folder["tokenizer"]), settings, TorchBackend(model))
-    reference = score_reader(reader, dev, watch=watch).overall
+    _, reference = fit_and_score(reader, run, dev, watch=watch)
     difference = _export_fp32(model, settings, folder, run.export)
     report = ExportReport(OPSET, difference, reference, folder["onnx"].stat().st_size)
     if run.export.int8 if int8 is None else int8:
-        score, kept = _export_int8(reader, folder, dev, reference, run.export, watch)
+        int8_score, kept = _export_int8(reader, folder, dev, reference, run, watch)
         size = folder["onnx_int8"].stat().st_size
-        report = replace(report, int8_score=score, int8_bytes=size, int8_kept=kept)
-    record_metrics(folder, "export", asdict(report))
+        report = replace(report, int8_score=int8_score, int8_bytes=size, int8_kept=kept)
+    write_metrics(replace(read_metrics(folder), export=report), folder)
     return report
+
+
+def fit_and_score(
+    reader: Reader, run: RunConfig, dev: Sequence[Document], *, watch: Watch = iter
+) -> tuple[Calibration, float]:
+    """Fit a model file's own calibration on dev; return it and the dev score under it.
+
+    Thresholds that were fitted to another file's scores would count against this one.
+    """
+    judgements = list(reader.judge(watch(dev)))
+    calibration = fit_calibration(judgements, dev, fitted_on=str(run.data.dev))
+    decided = [judgement.decide(calibration) for judgement in judgements]
+    task = run.task
+    scores = score(dev, decided, entities=task != "events", events=task != "ner")
+    return calibration, scores.overall
 
 
 def _export_fp32(
@@ -169,29 +172,30 @@ def _export_int8(
     folder: ModelFolder,
     dev: Sequence[Document],
     reference: float,
-    limits: ExportConfig,
+    run: RunConfig,
     watch: Watch,
 ) -> tuple[float, int]:
     """Write the smallest file that keeps the dev score; return the score and the products kept."""
     recorder = Recorder(OnnxBackend(folder["onnx"]))
-    for _ in Reader(reader.tokenizer, reader.settings, recorder).pipe(dev[:CALIBRATION]):
+    for _ in reader.over(recorder).pipe(dev[:SAMPLE]):
         pass
-    worst = rank_by_error(folder["onnx"], recorder.batches[:CALIBRATION])
+    worst = rank_by_error(folder["onnx"], recorder.batches[:SAMPLE])
     scores: dict[int, float] = {}
     for kept in KEPT:
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch) / "model.onnx"
             quantize(folder["onnx"], file, keep=worst[:kept])
-            own = Reader(reader.tokenizer, reader.settings, OnnxBackend(file))
-            scores[kept] = score_reader(own, dev, watch=watch).overall
-            if reference - scores[kept] <= limits.max_loss:
+            own = reader.over(OnnxBackend(file))
+            calibration, scores[kept] = fit_and_score(own, run, dev, watch=watch)
+            if reference - scores[kept] <= run.export.max_loss:
                 with atomic_path(folder["onnx_int8"]) as temporary:
                     shutil.copyfile(file, temporary)
+                write_calibration(calibration, folder, "onnx_int8")
                 return scores[kept], kept
             log.warning("int8 with %d products in fp32: dev score %.4f", kept, scores[kept])
     best = max(scores.values())
     raise ExportError(
         f"{folder['onnx_int8']}: dev score falls from {reference:.4f} to {best:.4f}, by "
-        f"{reference - best:.4f}, more than export.max_loss={limits.max_loss:g}; "
+        f"{reference - best:.4f}, more than export.max_loss={run.export.max_loss:g}; "
         "int8 was not written"
     )

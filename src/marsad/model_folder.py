@@ -29,6 +29,7 @@ class ModelFolder:
         "run": "run.yaml",
         "metrics": "metrics.json",
         "labels": "labels.yaml",
+        "calibration": "calibration.json",
         "tokenizer": "tokenizer.json",
         "tokenizer_config": "tokenizer_config.json",
         "weights": "model.safetensors",
@@ -96,7 +97,6 @@ class ModelSettings:
     overlap: int
     special: SpecialIds
     cleaning: Cleaning = ()
-    event_threshold: float = 0.5
 
     @property
     def max_sentences(self) -> int:

@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from marsad.calibration import Calibration, sigmoid
+from marsad.decisions import Judgement, calibrated, report_events, withhold
 from marsad.document import Document, Entity, Event, ModelStamp, Sentence
 from marsad.labels import scheme
 from marsad.model_folder import ModelSettings
-from marsad.spans import read_entities
+from marsad.spans import log_softmax, read_entities
 from marsad.text.sentences import split_sentences
 from marsad.text.windows import (
     Batch,
@@ -69,7 +71,11 @@ class _Answer(NamedTuple):
 
 @dataclass
 class _Job:
-    """A document on its way: windows to come, answers not yet decoded, and what was decoded."""
+    """A document on its way: windows to come, answers not yet decoded, and what was decoded.
+
+    ``outside`` keeps, where it is wanted, the words that were read and each one's probability of
+    lying in no mention.
+    """
 
     document: Document
     windows: Iterator[Window]
@@ -78,6 +84,7 @@ class _Job:
     entities: list[Entity] = field(default_factory=list)
     verdicts: dict[int, Any] = field(default_factory=dict)
     words_read: int = 0
+    outside: list[tuple[Ints, Floats]] | None = None
 
 
 class Reader:
@@ -89,18 +96,27 @@ class Reader:
         settings: ModelSettings,
         backend: Backend,
         *,
+        calibration: Calibration | None = None,
+        role: str = "",
         source: str = "",
         digest: str = "",
     ) -> None:
         """Join a tokenizer, a backend and the settings of a model.
 
-        ``source`` names the file that the backend runs; ``digest`` goes into each record.
+        Without a ``calibration`` the scores stay as they are. ``role`` and ``source`` name the file
+        that the backend runs; ``digest`` goes into each record.
         """
         self.tokenizer = tokenizer
         self.settings = settings
         self.backend = backend
+        self.calibration = calibration or Calibration()
+        self.role = role
         self.source = source
         self.stamp = ModelStamp(settings.name, settings.version, digest)
+
+    def over(self, backend: Backend) -> "Reader":
+        """Return a reader over another backend of the same model."""
+        return Reader(self.tokenizer, self.settings, backend, calibration=self.calibration)
 
     def __call__(self, text: str | Document) -> Document:
         """Read one text, or one document whose sentences are given."""
@@ -113,22 +129,23 @@ class Reader:
         the memory needed does not grow with the number of texts, nor, beside text and record
         themselves, with their length.
         """
-        judge = partial(read_events, threshold=self.settings.event_threshold)
+        judge = partial(read_events, calibration=self.calibration)
         return (self._record(job) for job in self._jobs(texts, batch_size, judge))
 
-    def probabilities(
+    def judge(
         self, texts: Iterable[str | Document], *, batch_size: int = 32
-    ) -> Iterator[Floats]:
-        """Yield the probability of every event type, shape (sentences, types), for each text."""
-        types = len(scheme().event_names)
-        for job in self._jobs(texts, batch_size, lambda logits: sigmoid(logits["events"])):
-            scores = np.zeros((len(job.document.sentences), types), dtype=np.float32)
-            for i, own in job.verdicts.items():
-                scores[i] = own
-            yield scores
+    ) -> Iterator[Judgement]:
+        """Yield what the model says of each text, before calibration and thresholds."""
+        for job in self._jobs(texts, batch_size, lambda logits: logits, detailed=True):
+            yield self._judgement(job)
 
     def _jobs(
-        self, texts: Iterable[str | Document], batch_size: int, judge: Judge
+        self,
+        texts: Iterable[str | Document],
+        batch_size: int,
+        judge: Judge,
+        *,
+        detailed: bool = False,
     ) -> Iterator[_Job]:
         """Yield documents, in order, when the last of their windows was answered."""
         jobs: list[_Job] = []
@@ -136,6 +153,7 @@ class Reader:
         for i, text in enumerate(texts):
             document = text if isinstance(text, Document) else Document(id=str(i), text=text)
             job = self._open(document, judge)
+            job.outside = [] if detailed else None
             jobs.append(job)
             for window in job.windows:
                 todo.append((job, window))
@@ -216,6 +234,8 @@ class Reader:
             )
             text = job.document.text
             job.entities += read_entities(text, words, tags, proclitics, scheme().tags)
+            if job.outside is not None:
+                job.outside.append((words, np.exp(log_softmax(tags)[:, 0])))
         if self.settings.task != "ner" and heard.any():
             sentence = parts[0].sentence
             logits = surest([answer.sentence for answer in job.answers])
@@ -227,20 +247,38 @@ class Reader:
             replace(sentence, events=job.verdicts[i]) if job.verdicts.get(i) else sentence
             for i, sentence in enumerate(job.document.sentences)
         )
+        return withhold(
+            replace(
+                self._unjudged(job),
+                sentences=tuple(sentences),
+                entities=calibrated(job.entities, self.calibration),
+            ),
+            self.calibration,
+        )
+
+    def _judgement(self, job: _Job) -> Judgement:
+        shape = len(job.document.sentences), len(scheme().events)
+        events, realis = np.zeros(shape, np.float32), np.zeros(shape, np.int64)
+        for i, logits in job.verdicts.items():
+            events[i], realis[i] = sigmoid(logits["events"]), logits["realis"].argmax(axis=-1)
+        words, outside = zip(*job.outside, strict=True) if job.outside else ((), ())
+        return Judgement(
+            replace(self._unjudged(job), entities=tuple(job.entities)),
+            events,
+            realis,
+            np.concatenate([np.empty((0, 2), np.int64), *words]),
+            np.concatenate([np.empty(0, np.float32), *outside]),
+        )
+
+    def _unjudged(self, job: _Job) -> Document:
         total = count_words(job.document.text)
         return replace(
             job.document,
-            sentences=tuple(sentences),
-            entities=tuple(job.entities),
+            entities=(),
             coverage=job.words_read / total if total else 1.0,
             warnings=() if total else ("no words in the text",),
             model=self.stamp,
         )
-
-
-def sigmoid(logits: Floats) -> Floats:
-    """Return probabilities."""
-    return np.exp(-np.logaddexp(0, -logits)).astype(np.float32)
 
 
 def surest(parts: Sequence[Mapping[str, Floats]]) -> Mapping[str, Floats]:
@@ -251,20 +289,12 @@ def surest(parts: Sequence[Mapping[str, Floats]]) -> Mapping[str, Floats]:
     return {"events": events[best, types], "realis": realis[best, types]}
 
 
-def read_events(logits: Mapping[str, Floats], *, threshold: float) -> tuple[Event, ...]:
-    """Decode the events of one sentence: the types whose probability reaches the threshold.
+def read_events(logits: Mapping[str, Floats], *, calibration: Calibration) -> tuple[Event, ...]:
+    """Decode the events of one sentence.
 
     Args:
         logits: ``events`` (types) and ``realis`` (types, values).
-        threshold: a probability.
+        calibration: probabilities and thresholds.
     """
-    names = scheme()
-    scores = sigmoid(logits["events"])
-    return tuple(
-        Event(
-            names.event_names[i],
-            names.realis_names[int(logits["realis"][i].argmax())],
-            float(scores[i]),
-        )
-        for i in np.flatnonzero(scores >= threshold)
-    )
+    scores = sigmoid(logits["events"]).astype(np.float32)
+    return report_events(scores, logits["realis"].argmax(axis=-1), calibration)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Tokenizer
 
+from marsad.calibration import read_calibration
 from marsad.errors import MissingExtraError, ModelError
 from marsad.model_folder import ModelFolder, read_settings, sha256
 from marsad.reader import Backend, Reader
@@ -56,15 +57,18 @@ class OnnxBackend:
         return dict(zip(self.outputs, self.session.run(self.outputs, feeds), strict=True))
 
 
-def load(path: str | Path, *, file: str | None = None) -> Reader:
+def load(path: str | Path, *, file: str | None = None, abstain: float | None = None) -> Reader:
     """Load a model folder for reading.
 
     Args:
         path: the model folder.
         file: ``onnx_int8``, ``onnx`` or ``weights``; by default the first that the folder has.
             The reader's ``source`` says which was taken. ``weights`` needs torch.
+        abstain: probability below which mentions and events are withheld; by default what the
+            model's ``calibration.json`` says.
 
     Raises:
+        ConfigError: ``abstain`` is no probability.
         ModelError: there is no usable model in the folder, or a file fails its checksum.
     """
     folder = ModelFolder(Path(path))
@@ -76,7 +80,7 @@ def load(path: str | Path, *, file: str | None = None) -> Reader:
         raise ModelError(f"{folder.path}: no model file in this folder; train or export it")
     role = file or present[0]
     folder.require(role, "export it with `marsad export`")
-    folder.verify("config", "labels", "tokenizer", role)
+    folder.verify("config", "labels", "calibration", "tokenizer", role)
     tokenizer = read_tokenizer(folder.require("tokenizer", "take the folder anew"))
     backend = _backend(folder, role)
     log.info("reading with %s", folder[role].name)
@@ -84,6 +88,8 @@ def load(path: str | Path, *, file: str | None = None) -> Reader:
         tokenizer,
         settings,
         backend,
+        calibration=read_calibration(folder, role).abstaining(abstain),
+        role=role,
         source=folder[role].name,
         digest=sha256(folder[role])[:16],
     )

@@ -141,7 +141,8 @@ def read_entities(
         tag_names: ``O``, ``B-X``, ``I-X``, …
 
     Returns:
-        Entities in order. The score is the geometric mean of the tags' probabilities.
+        Entities in order. The score is the probability that all of a mention is as it is read: its
+        tags, that it goes no further, and its proclitic, taken as independent of each other.
     """
     if not len(words):
         return []
@@ -153,15 +154,13 @@ def read_entities(
         end = begin + 1
         while end < len(tags) and tag_names[tags[end]].startswith("I-"):
             end += 1
-        run = np.arange(begin, end)
-        letters = letter_starts(text[slice(*words[begin])])
-        start = words[begin, 0] + letters[_proclitic_length(len(letters), proclitic_logits[begin])]
-        score = float(np.exp(scores[run, tags[run]].mean()))
         label = tag_names[tags[begin]][2:]
-        entities.append(Entity(int(start), int(words[end - 1, 1]), label, score))
+        letters = letter_starts(text[slice(*words[begin])])
+        cut = log_softmax(proclitic_logits[begin, : min(MAX_PROCLITIC + 1, len(letters))])
+        lead = int(cut.argmax())  # at least one of the word's letters stays
+        goes_on = np.exp(scores[end, tag_names.index(f"I-{label}")]) if end < len(tags) else 0.0
+        certain = scores[np.arange(begin, end), tags[begin:end]].sum() + cut[lead]
+        start, last = words[begin, 0] + letters[lead], words[end - 1, 1]
+        score = float(np.exp(certain) * (1 - goes_on))
+        entities.append(Entity(int(start), int(last), label, score))
     return entities
-
-
-def _proclitic_length(letters: int, logits: Floats) -> int:
-    """Return the likeliest proclitic length that leaves at least one of a word's letters."""
-    return int(logits[: min(MAX_PROCLITIC + 1, letters)].argmax())

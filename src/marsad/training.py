@@ -3,7 +3,6 @@
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,12 +12,14 @@ from transformers import Trainer, TrainingArguments, set_seed
 from transformers.trainer_utils import SchedulerType
 
 from marsad import __version__
+from marsad.calibrating import fit_calibration
+from marsad.calibration import CHECKPOINT, Calibration, write_calibration
 from marsad.config import Precision, RunConfig, TrainConfig
 from marsad.corpus import read_corpus
 from marsad.document import Document, parse_document
 from marsad.encoders.loading import Encoder, load_encoder
 from marsad.errors import ConfigError, DataError
-from marsad.evaluation import best_threshold, score_reader
+from marsad.evaluation import score_reader
 from marsad.files import atomic_write
 from marsad.heads import train_heads
 from marsad.labels import SCHEME_FILE, scheme
@@ -54,10 +55,10 @@ def train(config: RunConfig) -> ModelFolder:
     freeze(model, config.train)
     trainer = build_trainer(model, config, settings, encoder, windows, dev)
     trainer.train()
-    if config.task != "ner":
-        reader = Reader(encoder.tokenizer.backend_tokenizer, settings, TorchBackend(model))
-        settings = replace(settings, event_threshold=best_threshold(reader, dev))
-    folder = save_run(model, config, settings, encoder)
+    reader = Reader(encoder.tokenizer.backend_tokenizer, settings, TorchBackend(model))
+    judgements = list(reader.judge(dev))
+    calibration = fit_calibration(judgements, dev, fitted_on=str(config.data.dev))
+    folder = save_run(model, config, settings, encoder, calibration)
     shutil.rmtree(config.output / CHECKPOINTS)
     return folder
 
@@ -121,9 +122,9 @@ class DevScoringTrainer(Trainer):
         scores = score_reader(self.reader, self.dev)
         metrics = {"eval_score": scores.overall}
         if scores.entities:
-            metrics["eval_entity_f1"] = scores.entities.micro.f1
+            metrics["eval_entity_f1"] = scores.entities.strict.micro.f1
         if scores.events:
-            metrics["eval_event_f1"] = scores.events.micro.f1
+            metrics["eval_event_f1"] = scores.events.types.micro.f1
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
@@ -222,9 +223,13 @@ def use_bf16(precision: Precision) -> bool:
 
 
 def save_run(
-    model: MarsadModel, config: RunConfig, settings: ModelSettings, encoder: Encoder
+    model: MarsadModel,
+    config: RunConfig,
+    settings: ModelSettings,
+    encoder: Encoder,
+    calibration: Calibration,
 ) -> ModelFolder:
-    """Write the model folder: weights, config, tokenizer, labels and the exact run."""
+    """Write the model folder: weights, config, tokenizer, labels, calibration and exact run."""
     folder = ModelFolder(config.output)
     folder.path.mkdir(parents=True, exist_ok=True)
     encoder.tokenizer.save_pretrained(folder.path)
@@ -232,5 +237,6 @@ def save_run(
     with atomic_write(folder["run"]) as out:
         out.write(config.to_yaml())
     save_model(model, folder, settings)
+    write_calibration(calibration, folder, CHECKPOINT)
     folder.write_checksums()
     return folder

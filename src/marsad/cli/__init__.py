@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from marsad import __version__
-from marsad.cli import card, compare, data, evaluate, export, predict, train
+from marsad.cli import calibrate, card, compare, data, evaluate, export, predict, seeds, train
 from marsad.errors import MarsadError
 
 # typer exports this error's subclass alone.
@@ -24,6 +24,8 @@ app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("seeds")(seeds.seeds)
+app.command("calibrate")(calibrate.calibrate)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.add_typer(card.app, name="card")

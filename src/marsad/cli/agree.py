@@ -11,7 +11,7 @@ def agree(
 ) -> None:
     """Print how far two annotations agree: strict spans, event types, realis."""
     from marsad.agreement import agree as compare
-    from marsad.cli.evaluate import show_scores
+    from marsad.cli.score_tables import show_scores
     from marsad.corpus import corpus_files, read_corpus
 
     one, two = (

@@ -8,23 +8,28 @@ from rich.table import Table
 
 
 def compare(
-    one: Path = typer.Argument(help="A model folder, or a file of records (JSON Lines)."),
+    one: Path = typer.Argument(
+        help="A model folder, a file of predictions, or a model's metrics.json."
+    ),
     other: Path = typer.Argument(help="The one to compare it with."),
-    data: Path = typer.Argument(help="Annotated documents, JSON Lines."),
+    data: str = typer.Argument(help="Annotated documents, JSON Lines, or a public: corpus."),
+    source: Path = typer.Option(None, help="Folder of the public corpora, or MARSAD_CORPORA."),
 ) -> None:
     """Print by how much one system is better than another, and whether that could be chance."""
+    from marsad.benchmarks import open_benchmark
     from marsad.cli.progress import show_progress
     from marsad.comparison import compare_systems
 
-    rows = compare_systems(one, other, data, watch=show_progress)
-    table = Table(title=f"{one} against {other} on {data}", title_justify="left")
-    table.add_column("figure")
-    for column in ("one", "other", "difference", "95 % interval", "p"):
+    benchmark = open_benchmark(data, source=source)
+    rows = compare_systems(one, other, benchmark, watch=show_progress)
+    table = Table("figure", title=f"{one} against {other} on {data}", title_justify="left")
+    for column in ("support", "one", "other", "difference", "95 % interval", "p"):
         table.add_column(column, justify="right")
     for row in rows:
         interval = row.difference.interval
         table.add_row(
             row.name,
+            str(row.support),
             f"{row.one:.3f}",
             f"{row.other:.3f}",
             f"{row.difference.value:+.3f}",

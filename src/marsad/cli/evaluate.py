@@ -1,68 +1,57 @@
 """``marsad evaluate``."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-if TYPE_CHECKING:
-    from marsad.scoring import Score, Scores
-    from marsad.uncertainty import Interval
+from marsad.errors import ConfigError
 
 
 def evaluate(
-    model: Path = typer.Argument(help="A model folder."),
-    data: Path = typer.Argument(help="Annotated documents, JSON Lines."),
-    file: str = typer.Option(
-        None, help="Which file to run: onnx_int8, onnx or weights. Default: the first there is."
+    system: Path = typer.Argument(
+        help="A model folder, or a file of predictions: ours (JSON Lines), CoNLL columns, or the "
+        "JSON of a Hugging Face pipeline, GLiNER or spaCy."
     ),
+    data: str = typer.Argument(
+        help="Annotated documents, JSON Lines, or public:anercorp, public:wojood, public:assault, "
+        "public:assault+abduction, public:protest."
+    ),
+    file: str = typer.Option(
+        None, help="Which model file to run: onnx_int8, onnx or weights. Default: the first."
+    ),
+    form: str = typer.Option(
+        None, "--format", help="Format of predictions: jsonl, conll, hf, gliner or spacy."
+    ),
+    label: list[str] = typer.Option(
+        [], "--label", help="NAME=OURS: what a label of the predictions counts as; may be repeated."
+    ),
+    source: Path = typer.Option(None, help="Folder of the public corpora, or MARSAD_CORPORA."),
 ) -> None:
-    """Score a model on annotated documents and record the figures in its metrics.json."""
+    """Score a system on annotated documents; a model's figures go into its metrics.json."""
+    from marsad.benchmarks import open_benchmark
     from marsad.cli.progress import show_progress
-    from marsad.evaluation import evaluate as evaluate_model
+    from marsad.cli.score_tables import show_scores, show_trust
+    from marsad.evaluation import evaluate as score_answers
+    from marsad.evaluation import record
     from marsad.model_folder import ModelFolder
+    from marsad.systems import ask_system
 
-    scores = evaluate_model(ModelFolder(model), data, file=file, watch=show_progress)
-    show_scores(scores, title=f"{model} on {data}")
-
-
-def show_scores(scores: "Scores", *, title: str) -> None:
-    """Print tables of scores."""
-    console = Console()
-    if entities := scores.entities:
-        _show(console, f"Entities (strict spans): {title}", entities.per_label, entities.micro)
-        console.print(
-            f"micro F1 {entities.micro.f1:.3f}{_interval(entities.micro_interval)}, "
-            f"macro F1 {entities.macro_f1:.3f}{_interval(entities.macro_interval)}, "
-            f"seqeval token-level F1 {entities.seqeval_f1:.3f}"
-        )
-    if events := scores.events:
-        _show(console, f"Events: {title}", events.per_type, events.micro)
-        _show(console, "Families", events.per_family, None)
-        console.print(
-            f"micro F1 {events.micro.f1:.3f}{_interval(events.micro_interval)}, "
-            f"macro F1 {events.macro_f1:.3f}{_interval(events.macro_interval)}, "
-            f"exact sets {events.exact_set_accuracy:.3f} of {events.sentences} sentences, "
-            f"realis {events.realis_accuracy:.3f} of {events.realis_support} found types, "
-            f"type with realis F1 {events.with_realis_micro.f1:.3f}"
-        )
-    if scores.never_predicted:
-        console.print(f"[bold]never predicted:[/bold] {', '.join(scores.never_predicted)}")
+    benchmark = open_benchmark(data, source=source)
+    benchmark = replace(benchmark, ruler=benchmark.ruler.relabelled(_pairs(label)))
+    answers = ask_system(system, benchmark.documents, file=file, form=form, watch=show_progress)
+    evaluation = score_answers(answers, benchmark)
+    for defect, number in benchmark.defects.items():
+        typer.echo(f"{data}: {number} {defect}")
+    show_scores(evaluation.scores, title=f"{system} on {data}")
+    show_trust(evaluation.trust)
+    if system.is_dir():
+        record(ModelFolder(system), benchmark.name, evaluation)
 
 
-def _interval(interval: "Interval | None") -> str:
-    return f" ({interval.low:.3f} to {interval.high:.3f})" if interval else ""
-
-
-def _show(console: Console, title: str, rows: Mapping[str, "Score"], micro: "Score | None") -> None:
-    table = Table(title=title, title_justify="left")
-    table.add_column("label")
-    for column in ("precision", "recall", "F1", "support", "predicted"):
-        table.add_column(column, justify="right")
-    for name, score in [*rows.items(), *([("micro", micro)] if micro else [])]:
-        figures = (f"{value:.3f}" for value in (score.precision, score.recall, score.f1))
-        table.add_row(name, *figures, str(score.support), str(score.predicted))
-    console.print(table)
+def _pairs(labels: list[str]) -> dict[str, str]:
+    pairs = dict(label.partition("=")[::2] for label in labels)
+    for name, target in pairs.items():
+        if not name or not target:
+            raise ConfigError(f"--label {name}: give NAME=OURS, or NAME=O for nothing")
+    return pairs

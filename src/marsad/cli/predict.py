@@ -31,6 +31,9 @@ def predict(
     file: str = typer.Option(
         None, help="Which file to run: onnx_int8, onnx or weights. Default: the first there is."
     ),
+    abstain: float = typer.Option(
+        None, help="Withhold what is less probable; by default as the model's calibration says."
+    ),
     format: Format = typer.Option(  # noqa: A002
         None, "--format", "-f", help="What to print; jsonl when there is no -o."
     ),
@@ -43,7 +46,7 @@ def predict(
     documents = list(_read_documents(files))
     from marsad.runtime import load
 
-    reader = load(model, file=file)
+    reader = load(model, file=file, abstain=abstain)
     shown = format or (None if output else Format.jsonl)
     with ExitStack() as stack:
         lines = [

@@ -1,15 +1,13 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
 from marsad.document import Document, Entity, Event, Sentence
 from marsad.errors import DataError
-from marsad.evaluation import best_threshold
-from marsad.mistakes import count_mistakes
 from marsad.scoring import score
+from marsad.scoring.mistakes import count_mistakes
 
 GOLD = Document(
     id="a",
@@ -30,8 +28,8 @@ def test_perfect_prediction_scores_one():
     scores = score([GOLD], [GOLD], entities=True, events=True)
     assert scores.entities is not None
     assert scores.events is not None
-    assert scores.entities.micro.f1 == scores.entities.macro_f1 == scores.entities.seqeval_f1 == 1
-    assert scores.events.micro.f1 == scores.events.macro_f1 == scores.events.realis_accuracy == 1
+    assert scores.entities.strict.micro.f1 == scores.entities.seqeval.f1 == 1
+    assert scores.events.types.micro.f1 == scores.events.realis.accuracy == 1
     assert scores.overall == 1
     assert scores.never_predicted == []
 
@@ -40,12 +38,12 @@ def test_strict_spans_want_start_end_and_label():
     own = with_entities(Entity(6, 17, "ORG"), Entity(18, 23, "GPE"), Entity(24, 28, "NUM"))
     entities = score([GOLD], [own], entities=True, events=False).entities
     assert entities is not None
-    assert entities.micro.f1 == pytest.approx(1 / 3)
-    assert entities.per_label["NUM"].f1 == 1
-    assert entities.per_label["GPE"].f1 == 0  # the proclitic is inside
-    assert entities.per_label["MIL"].support == 1
-    assert entities.per_label["ORG"].predicted == 1
-    assert entities.macro_f1 == pytest.approx(1 / 3)  # MIL, GPE, NUM are annotated
+    assert entities.strict.micro.f1 == pytest.approx(1 / 3)
+    assert entities.strict.per_name["NUM"].f1 == 1
+    assert entities.strict.per_name["GPE"].f1 == 0  # the proclitic is inside
+    assert entities.strict.per_name["MIL"].support == 1
+    assert entities.strict.per_name["ORG"].predicted == 1
+    assert entities.strict.macro_f1 == pytest.approx(1 / 3)  # MIL, GPE, NUM are annotated
 
 
 @pytest.mark.parametrize(
@@ -76,14 +74,18 @@ def test_token_level_figure_is_seqevals_and_blind_to_proclitics():
     gold = [["O", "B-MIL", "I-MIL", "B-GPE", "B-NUM", "O", "O", "O"]]
     claim = [["O", "B-ORG", "I-ORG", "B-GPE", "O", "O", "O", "O"]]
     assert entities is not None
-    assert entities.seqeval_f1 == f1_score(gold, claim, mode="strict", scheme=IOB2)
+    assert entities.seqeval.f1 == f1_score(gold, claim, mode="strict", scheme=IOB2)
 
 
 def test_documents_without_entities_are_scored():
     empty = with_entities()
     entities = score([empty], [empty], entities=True, events=False).entities
     assert entities is not None
-    assert (entities.micro.f1, entities.seqeval_f1, entities.micro.support) == (0, 0, 0)
+    assert (entities.strict.micro.f1, entities.seqeval.f1, entities.strict.micro.support) == (
+        0,
+        0,
+        0,
+    )
 
 
 def test_events_are_sets_and_realis_counts_apart():
@@ -97,13 +99,13 @@ def test_events_are_sets_and_realis_counts_apart():
     scores = score([GOLD], [own], entities=False, events=True)
     events = scores.events
     assert events is not None
-    assert events.micro.f1 == pytest.approx(2 / 3)
-    assert events.with_realis_micro.f1 == pytest.approx(1 / 3)
-    assert (events.realis_accuracy, events.realis_support) == (0.5, 2)
+    assert events.types.micro.f1 == pytest.approx(2 / 3)
+    assert events.realis.end_to_end.micro.f1 == pytest.approx(1 / 3)
+    assert (events.realis.accuracy, events.realis.support) == (0.5, 2)
     assert events.exact_set_accuracy == 0.5
-    assert events.per_type["arrest"].predicted == 1
-    assert events.per_family["coercion"].f1 == 1  # siege and arrest are one family
-    assert events.macro_f1 == pytest.approx(2 / 3)
+    assert events.types.per_name["arrest"].predicted == 1
+    assert events.families.per_name["coercion"].f1 == 1  # siege and arrest are one family
+    assert events.types.macro_f1 == pytest.approx(2 / 3)
     assert scores.never_predicted == ["killing"]
 
 
@@ -112,16 +114,3 @@ def test_other_texts_or_sentences_are_refused():
         score([GOLD], [replace(GOLD, text=GOLD.text + "!")], entities=True, events=False)
     with pytest.raises(DataError, match="sentences differ"):
         score([GOLD], [replace(GOLD, sentences=())], entities=False, events=True)
-
-
-def test_best_threshold_is_the_one_with_the_best_f1():
-    class Fixed:
-        def probabilities(self, _: object) -> list[np.ndarray]:
-            scores = np.full((2, 23), 0.35, dtype=np.float32)
-            scores[0, [6, 11]] = 0.7  # killing and siege, both annotated
-            scores[1, 2] = 0.6  # withdrawal, annotated
-            scores[1, 5] = 0.55  # explosive_device, not annotated
-            return [scores]
-
-    threshold = best_threshold(Fixed(), [GOLD])
-    assert 0.55 < threshold <= 0.6

@@ -1,8 +1,9 @@
 """How far a figure can be trusted: intervals, and differences between two systems.
 
 Documents, not sentences or mentions, are drawn, because mistakes within a document go together.
-Everything starts from counts, shape (documents, names, 3): for each label or type how often it was
-right, annotated and claimed.
+Everything starts from counts, shape (documents, names, 4): of each name how many annotated
+decisions were found, how many there are, how many claimed ones are right, and how many there are.
+The first and the third differ where a right mention may bear another label.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float64]
 Figure = Callable[[Counts], Floats]
 
@@ -38,32 +39,38 @@ class Difference:
 
 
 def micro_f1(counts: Counts) -> Floats:
-    """Return the F1 over all names, for counts of shape (..., names, 3)."""
-    return _f1(counts.sum(axis=-2))
+    """Return the F1 over all names, for counts of shape (..., names, 4)."""
+    return f1(counts.sum(axis=-2))
 
 
 def macro_f1(counts: Counts) -> Floats:
-    """Return the mean F1 of the names that are annotated, for counts of shape (..., names, 3)."""
+    """Return the mean F1 of the names that are annotated, for counts of shape (..., names, 4)."""
     annotated = counts[..., 1] > 0
-    total = (_f1(counts) * annotated).sum(axis=-1)
+    total = (f1(counts) * annotated).sum(axis=-1)
     mean: Floats = total / np.maximum(annotated.sum(axis=-1), 1)
     return mean
 
 
-def _f1(counts: Counts) -> Floats:
-    right, annotated, claimed = np.moveaxis(counts.astype(np.float64), -1, 0)
-    f1: Floats = 2 * right / np.maximum(annotated + claimed, 1)
-    return f1
+def f1(counts: Counts) -> Floats:
+    """Return the harmonic mean of recall and precision, 0 where both are, for shape (..., 4)."""
+    found, annotated, right, claimed = np.moveaxis(counts, -1, 0)
+    recall, precision = found / np.maximum(annotated, 1), right / np.maximum(claimed, 1)
+    total = recall + precision
+    result: Floats = np.divide(
+        2 * recall * precision, total, out=np.zeros_like(total), where=total > 0
+    )
+    return result
 
 
-def interval_of(counts: Counts, figure: Figure) -> Interval | None:
-    """Return the percentile bootstrap interval of a figure (Efron 1979, "Bootstrap Methods").
+def intervals_of(counts: Counts, *figures: Figure) -> tuple[Interval | None, ...]:
+    """Return the percentile bootstrap interval of figures (Efron 1979, "Bootstrap Methods").
 
     None where there are fewer than ``FEWEST_DOCUMENTS``: so few say nothing about others.
     """
     if len(counts) < FEWEST_DOCUMENTS:
-        return None
-    return _percentiles(figure(_resampled(counts)))
+        return (None,) * len(figures)
+    resampled = _resampled(counts)
+    return tuple(_percentiles(figure(resampled)) for figure in figures)
 
 
 def compare(one: Counts, other: Counts, figure: Figure) -> Difference:
@@ -79,8 +86,8 @@ def compare(one: Counts, other: Counts, figure: Figure) -> Difference:
         raise ValueError(f"counts of shapes {one.shape} and {other.shape} are not of the same data")
     value = float(figure(one.sum(axis=0)) - figure(other.sum(axis=0)))
     paired = figure(_resampled(one)) - figure(_resampled(other))
-    swapped = np.random.default_rng(0).integers(0, 2, (RESAMPLES, len(one)))
-    gained = np.einsum("rd,dnk->rnk", swapped, one - other)
+    swapped = np.random.default_rng(0).integers(0, 2, (RESAMPLES, len(one))).astype(np.float64)
+    gained = np.tensordot(swapped, one - other, axes=1)
     by_chance = figure(one.sum(axis=0) - gained) - figure(other.sum(axis=0) + gained)
     as_large = int((np.abs(by_chance) >= abs(value) - 1e-12).sum())
     return Difference(value, _percentiles(paired), (as_large + 1) / (RESAMPLES + 1))
@@ -90,8 +97,7 @@ def _resampled(counts: Counts) -> Counts:
     """Return sums of as many documents drawn with replacement, the same for equal sizes."""
     size = len(counts)
     drawn = np.random.default_rng(0).multinomial(size, np.full(size, 1 / size), RESAMPLES)
-    sums: Counts = np.einsum("rd,dnk->rnk", drawn, counts)
-    return sums
+    return np.tensordot(drawn.astype(np.float64), counts, axes=1)
 
 
 def _percentiles(values: Floats) -> Interval:

@@ -1,0 +1,115 @@
+"""The public sample of Wojood, its validation file, on the labels that both schemes share.
+
+Jarrar et al. 2022, "Wojood: Nested Arabic Named Entity Corpus and Recognition using BERT".
+https://github.com/SinaLab/ArabicNER
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from marsad.benchmarks.benchmark import Benchmark
+from marsad.benchmarks.tokens import sentence_document
+from marsad.document import Document
+from marsad.errors import DataError
+from marsad.files import read_text
+from marsad.formats.bio import Chunk
+from marsad.labels import OUTSIDE
+from marsad.model_folder import sha256
+from marsad.scoring.ruler import Ruler
+
+FILE = Path("wojood_sample") / "val.txt"
+SHARED = {
+    "PERS": "PER",
+    "NORP": "NORP",
+    "OCC": "OCC",
+    "ORG": "ORG",
+    "GPE": "GPE",
+    "LOC": "LOC",
+    "FAC": "FAC",
+    "EVENT": "EVENT",
+    "DATE": "DATE",
+    "TIME": "DATE",
+    "CARDINAL": "NUM",
+    "QUANTITY": "NUM",
+    "MONEY": "NUM",
+    "PERCENT": "NUM",
+}
+NOT_SHARED = ("ORDINAL", "WEBSITE", "CURR", "UNIT", "PRODUCT", "LAW", "LANGUAGE")
+_SEPARATOR = "$#$"
+
+
+def read_benchmark(source: Path) -> Benchmark:
+    """Read the validation file; of nested mentions the longest counts.
+
+    Raises:
+        DataError: the file is missing or malformed.
+    """
+    path = source / FILE
+    defects: Counter[str] = Counter()
+    documents = list(read_documents(path, defects))
+    return Benchmark("wojood", "public:wojood", documents, ruler(), sha256(path), defects)
+
+
+def ruler() -> Ruler:
+    """Return the ruler: the labels that both schemes share, under our names."""
+    names = {**SHARED, **dict.fromkeys(NOT_SHARED, OUTSIDE)}
+    own = {"MIL": "ORG", "WEA": OUTSIDE}  # Wojood has no label for armed sides
+    shared = tuple(dict.fromkeys(SHARED.values()))
+    return Ruler("wojood", entities=shared, entity_map={**names, **own}, whole_tokens=True)
+
+
+def read_documents(path: Path, defects: Counter[str]) -> Iterator[Document]:
+    """Yield a document a sentence: a token and its tags a line, a blank line between sentences.
+
+    Args:
+        path: the file.
+        defects: what was left out is counted here.
+
+    Raises:
+        DataError: a tag is not of the corpus.
+    """
+    lines = [line.split() for line in read_text(path).split("\n")]
+    sentences = (list(rows) for filled, rows in groupby(lines, key=bool) if filled)
+    for number, sentence in enumerate(sentences, start=1):
+        rows = [row for row in sentence if row[0] != _SEPARATOR]
+        defects["separators dropped"] += len(sentence) - len(rows)
+        if rows:
+            nested = list(_mentions([row[1:] for row in rows], path, defects))
+            chunks = list(_longest(nested, defects))
+            yield sentence_document(f"wojood-{number}", [row[0] for row in rows], chunks)
+
+
+def _mentions(tags: Sequence[Sequence[str]], path: Path, defects: Counter[str]) -> Iterator[Chunk]:
+    """Yield every mention: a ``B-X`` and the ``I-X`` of the same label that follow it."""
+    for first, row in enumerate(tags):
+        for tag in row:
+            kind, _, label = tag.partition("-")
+            if tag != OUTSIDE and label not in (*SHARED, *NOT_SHARED):
+                raise DataError(f"{path}: tag {tag!r} is not Wojood's; give its own file")
+            if kind == "B":
+                last = first
+                while last + 1 < len(tags) and f"I-{label}" in tags[last + 1]:
+                    last += 1
+                yield Chunk(first, last, label)
+            elif kind == "I" and not (first and _goes_on(tags[first - 1], label)):
+                defects["stray I- tags, dropped"] += 1
+
+
+def _goes_on(before: Sequence[str], label: str) -> bool:
+    return f"B-{label}" in before or f"I-{label}" in before
+
+
+def _longest(nested: Sequence[Chunk], defects: Counter[str]) -> Iterator[Chunk]:
+    """Yield mentions that lie in no other, under our names."""
+    kept: list[Chunk] = []
+    for chunk in sorted(nested, key=lambda c: (c.first - c.last, c.first)):
+        if all(chunk.last < k.first or k.last < chunk.first for k in kept):
+            kept.append(chunk)
+    defects["nested mentions left out"] += len(nested) - len(kept)
+    for chunk in kept:
+        if chunk.label in SHARED:
+            yield chunk._replace(label=SHARED[chunk.label])
+        else:
+            defects["mentions of labels not shared"] += 1

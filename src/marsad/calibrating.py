@@ -1,0 +1,215 @@
+"""Fitting a calibration on annotated documents that the model was not trained on.
+
+Scale and shifts are a logistic regression on log-odds. How far the shifts of the names may part is
+chosen by cross-validation over documents: few documents give one common curve, many give each name
+its own. Figures behind the choices made here stand in docs/experiments.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GroupKFold
+
+from marsad.calibration import Abstention, Calibration, Curve, logit, write_calibration
+from marsad.config import load_config
+from marsad.corpus import read_corpus
+from marsad.decisions import Judgement
+from marsad.document import Document
+from marsad.errors import ConfigError
+from marsad.labels import scheme
+from marsad.model_folder import ModelFolder
+from marsad.runtime import load
+from marsad.scoring.reliability import level_for_risk
+from marsad.systems import Watch
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+FEWEST = 50  # decisions of each outcome, below which scores stay as they are
+FOLDS = 5
+SPREADS = (0.03, 0.1, 0.3, 1.0)  # standard deviation that the shifts of names may have
+_WIDE = 30.0  # that of the scale: hardly held back
+BORROWED = 50  # decisions that a type's threshold borrows from all types together
+THRESHOLDS = np.arange(0.05, 0.951, 0.025)
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Scores of decisions, the name that each is about, whether it holds, and its document.
+
+    Shapes (decisions,); ``names`` are numbers of ``labels``.
+    """
+
+    labels: tuple[str, ...]
+    scores: Floats
+    names: Ints
+    holds: Bools
+    documents: Ints
+
+    def probabilities(self, curve: Curve) -> Floats:
+        """Return what a curve makes of the scores."""
+        return curve(self.scores, [self.labels[i] for i in self.names])
+
+
+def fit_calibration(
+    judgements: Sequence[Judgement],
+    gold: Sequence[Document],
+    *,
+    fitted_on: str,
+    most_risk: float | None = None,
+) -> Calibration:
+    """Fit curves and thresholds, and the levels below which more than ``most_risk`` is wrong.
+
+    Args:
+        judgements: what the model says of the documents.
+        gold: the same documents, annotated.
+        fitted_on: names them.
+        most_risk: share of claims that may be wrong; None withholds nothing.
+    """
+    names = scheme()
+    mentions, types = mention_decisions(judgements, gold), type_decisions(judgements, gold)
+    entities = fit_curve(mentions)
+    events = fit_curve(types)
+    probabilities, holds = types.probabilities(events), types.holds
+    by_sentence = (-1, len(names.event_names))
+    thresholds = fit_thresholds(probabilities.reshape(by_sentence), holds.reshape(by_sentence))
+    reported = probabilities >= thresholds[types.names]
+    return Calibration(
+        entities=entities,
+        events=events,
+        thresholds=dict(zip(names.event_names, thresholds.round(3).tolist(), strict=True)),
+        abstain=Abstention()
+        if most_risk is None
+        else Abstention(
+            level_for_risk(mentions.probabilities(entities), mentions.holds, most=most_risk),
+            level_for_risk(probabilities[reported], holds[reported], most=most_risk),
+        ),
+        fitted_on=fitted_on,
+    )
+
+
+def calibrate(
+    folder: ModelFolder,
+    data: Path | None = None,
+    *,
+    file: str | None = None,
+    most_risk: float | None = None,
+    watch: Watch = iter,
+) -> Calibration:
+    """Fit the calibration of a model file anew and write it into the folder.
+
+    Args:
+        folder: the model.
+        data: annotated documents; by default the dev split of the run.
+        file: which file of the model to run, see :func:`marsad.runtime.load`.
+        most_risk: see :func:`fit_calibration`.
+        watch: passes the documents on, and may show how far they are.
+
+    Raises:
+        ConfigError: the risk is no share, or the documents are those the model was trained on.
+        DataError: the documents cannot be read.
+        ModelError: the folder holds no usable model.
+    """
+    if most_risk is not None and not 0 < most_risk < 1:
+        raise ConfigError(f"risk {most_risk:g}: give a share between 0 and 1")
+    run = load_config(folder.require("run", "calibrate a folder that `marsad train` wrote"))
+    data = data or run.data.dev
+    if data.resolve() == run.data.train.resolve():
+        raise ConfigError(f"{data}: the model was trained on it; calibrate on other documents")
+    gold = read_corpus(data)
+    reader = load(folder.path, file=file)
+    judgements = list(reader.judge(watch(gold)))
+    calibration = fit_calibration(judgements, gold, fitted_on=str(data), most_risk=most_risk)
+    write_calibration(calibration, folder, reader.role)
+    folder.write_checksums()
+    return calibration
+
+
+def mention_decisions(judgements: Sequence[Judgement], gold: Sequence[Document]) -> Decisions:
+    """Return every claimed mention; it holds where start, end and label are annotated."""
+    labels = scheme().entity_names
+    rows = [
+        (e.score, labels.index(e.label), (e.start, e.end, e.label) in truth, i)
+        for i, (judgement, document) in enumerate(zip(judgements, gold, strict=True))
+        for truth in [{(e.start, e.end, e.label) for e in document.entities}]
+        for e in judgement.document.entities
+    ]
+    columns = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    which, holds, documents = (
+        columns[1].astype(int),
+        columns[2].astype(bool),
+        columns[3].astype(int),
+    )
+    return Decisions(labels, columns[0], which, holds, documents)
+
+
+def type_decisions(judgements: Sequence[Judgement], gold: Sequence[Document]) -> Decisions:
+    """Return every type of every sentence, sentence by sentence; it holds where it is annotated."""
+    names = scheme().event_names
+    scores = np.concatenate([judgement.events for judgement in judgements]).astype(np.float64)
+    sets = [{e.type for e in s.events} for document in gold for s in document.sentences]
+    holds = np.array([[name in types for name in names] for types in sets], dtype=bool)
+    documents = np.repeat(np.arange(len(gold)), [len(d.sentences) * len(names) for d in gold])
+    columns = np.tile(np.arange(len(names)), len(sets))
+    return Decisions(names, scores.ravel(), columns, holds.ravel(), documents)
+
+
+def fit_curve(decisions: Decisions) -> Curve:
+    """Fit a scale and shifts; with too few decisions of either outcome, scores stay as they are."""
+    if min(decisions.holds.sum(), (~decisions.holds).sum()) < FEWEST:
+        return Curve()
+    spread = min(SPREADS, key=lambda s: _held_out_loss(_features(decisions, s), decisions))
+    model = _regression().fit(_features(decisions, spread), decisions.holds)
+    scale, *shifts = model.coef_[0].tolist()
+    common = float(model.intercept_[0])
+    own = {
+        name: common + shift * spread for name, shift in zip(decisions.labels, shifts, strict=True)
+    }
+    return Curve(scale * _WIDE, own)
+
+
+def _regression() -> LogisticRegression:
+    """Return a regression whose weights have a standard normal prior."""
+    return LogisticRegression(C=1.0, max_iter=5000)
+
+
+def _features(decisions: Decisions, spread: float) -> Floats:
+    """Return log-odds and which name it is, scaled to what their weights may be."""
+    which = np.eye(len(decisions.labels))[decisions.names] * spread
+    return np.hstack([logit(decisions.scores)[:, None] * _WIDE, which])
+
+
+def _held_out_loss(features: Floats, decisions: Decisions) -> float:
+    """Return the log loss on documents that the curve was not fitted on."""
+    probabilities = np.zeros(len(features))
+    folds = GroupKFold(min(FOLDS, len(np.unique(decisions.documents))))
+    for train, test in folds.split(features, decisions.holds, decisions.documents):
+        model = _regression().fit(features[train], decisions.holds[train])
+        probabilities[test] = model.predict_proba(features[test])[:, 1]
+    return float(log_loss(decisions.holds, probabilities, labels=[False, True]))
+
+
+def fit_thresholds(probabilities: Floats, holds: Bools) -> Floats:
+    """Return the probability from which on reporting each type scores best.
+
+    A type is annotated a dozen times in a small dev split, so each borrows the counts of all types
+    together, scaled to ``BORROWED`` annotated ones.
+
+    Args:
+        probabilities: (sentences, types).
+        holds: (sentences, types).
+    """
+    claimed = probabilities[None] >= THRESHOLDS[:, None, None]
+    right = (claimed & holds).sum(axis=1)  # thresholds, types
+    sizes = claimed.sum(axis=1) + holds.sum(axis=0)
+    share = BORROWED / max(holds.sum(), 1)
+    borrowed, size = (v.sum(axis=1, keepdims=True) * share for v in (right, sizes))
+    f1 = 2 * (right + borrowed) / np.maximum(sizes + size, 1e-9)
+    best: Floats = THRESHOLDS[f1.argmax(axis=0)]
+    return best

@@ -1,0 +1,152 @@
+"""``metrics.json``: everything that was measured of a model, in a closed and typed form.
+
+``docs/metrics.schema.json`` describes it to other tools (JSON Schema 2020-12); a test holds the two
+together.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from marsad.errors import ModelError
+from marsad.files import atomic_write
+from marsad.model_folder import ModelFolder
+from marsad.scoring import Scores
+from marsad.scoring.reliability import Trust
+
+# Of each document that has any, of each name: how many were right, annotated and claimed.
+Counted = Mapping[str, Mapping[str, tuple[int, int, int]]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of one system on one benchmark, and what must be equal to compare them.
+
+    ``read_with`` is the model file, or the file of predictions; ``model`` the digest of the former.
+    ``documents`` are the ids that ``counts`` are of. ``defects`` counts what was wrong in the data.
+    """
+
+    data: str
+    data_sha256: str
+    ruler: str
+    scheme: str
+    scorer: int
+    read_with: str
+    model: str | None
+    overall: float
+    never_predicted: tuple[str, ...]
+    scores: Scores
+    trust: Mapping[str, Trust]
+    defects: Mapping[str, int]
+    documents: tuple[str, ...]
+    counts: Mapping[str, Counted]
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export measured: agreement with the checkpoint, dev scores and sizes in bytes.
+
+    ``int8_kept`` is the number of matrix products that stayed in fp32.
+    """
+
+    opset: int
+    max_difference: float
+    checkpoint_score: float
+    onnx_bytes: int
+    int8_score: float | None = None
+    int8_bytes: int | None = None
+    int8_kept: int | None = None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over training runs: mean and standard deviation (of a sample)."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class SeedReport:
+    """Figures of runs that differ in their seed alone."""
+
+    data: str
+    data_sha256: str
+    seeds: tuple[int, ...]
+    figures: Mapping[str, Spread]
+
+
+@dataclass(frozen=True)
+class StressResult:
+    """What a rewriting of the same sentences does to the figures.
+
+    ``f1_before`` and ``f1_after`` are of the documents that could be rewritten; ``flips`` is the
+    share of the model's own decisions that changed, of ``decisions`` made before or after.
+    """
+
+    about: str
+    task: str
+    f1_before: float
+    f1_after: float
+    support: int
+    flips: float
+    decisions: int
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The record of a model. Evaluations and what hangs on them bear the name of the benchmark."""
+
+    evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
+    export: ExportReport | None = None
+    seeds: Mapping[str, SeedReport] = field(default_factory=dict)
+    stress: Mapping[str, Mapping[str, StressResult]] = field(default_factory=dict)
+
+    def with_evaluation(self, name: str, evaluation: Evaluation) -> "Metrics":
+        """Return the record with an evaluation, in place of an earlier one of that name."""
+        return replace(self, evaluations={**self.evaluations, name: evaluation})
+
+
+@cache
+def _adapter() -> TypeAdapter[Metrics]:
+    return TypeAdapter(Metrics)
+
+
+def metrics_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``metrics.json``."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, "title": "metrics.json", **_adapter().json_schema()}
+
+
+def read_metrics(folder: ModelFolder) -> Metrics:
+    """Return what ``metrics.json`` holds, or an empty record where it does not exist yet.
+
+    Raises:
+        ModelError: the file is damaged, or of another version of marsad.
+    """
+    path = folder["metrics"]
+    if not path.exists():
+        return Metrics()
+    try:
+        return _adapter().validate_json(path.read_bytes())
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise ModelError(
+            f"{path}: not a record of this marsad (at {where!r}); delete it and evaluate again"
+        ) from None
+
+
+def write_metrics(metrics: Metrics, folder: ModelFolder) -> None:
+    """Write ``metrics.json`` and renew the checksums."""
+    text = json.dumps(_adapter().dump_python(metrics, mode="json"), ensure_ascii=False, indent=1)
+    with atomic_write(folder["metrics"]) as out:
+        out.write(_NUMBERS.sub(lambda match: re.sub(r"\s+", " ", match.group()), text) + "\n")
+    folder.write_checksums()
+
+
+_NUMBERS = re.compile(r"\[\s*-?\d[^\[\]{}\"]*\]")  # a list of numbers goes on one line

@@ -1,0 +1,94 @@
+"""Several training runs that differ in their seed alone: how much of a figure is luck."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, stdev
+
+from marsad.benchmarks import Benchmark
+from marsad.config import RunConfig, load_config
+from marsad.errors import ConfigError, DataError
+from marsad.evaluation import evaluate
+from marsad.metrics import SeedReport, Spread, read_metrics, write_metrics
+from marsad.model_folder import ModelFolder
+from marsad.scoring import Scores
+from marsad.systems import Watch, ask_system
+
+_MAY_DIFFER = ("name", "output", "seed")
+
+
+def spread_over_seeds(
+    folders: Sequence[ModelFolder], benchmark: Benchmark, *, watch: Watch = iter
+) -> SeedReport:
+    """Evaluate the runs on a benchmark and record mean and deviation in the first one's metrics.
+
+    Raises:
+        ConfigError: fewer than two runs, one seed twice, or runs that differ in more than the seed.
+        ModelError: a folder holds no usable model.
+        DataError: the models read none of what is annotated.
+    """
+    seeds = _check_runs(folders)
+    runs = []
+    for folder in folders:
+        answers = ask_system(folder.path, benchmark.documents, watch=watch)
+        runs.append(figures(evaluate(answers, benchmark).scores))
+    report = SeedReport(
+        data=benchmark.data,
+        data_sha256=benchmark.digest,
+        seeds=seeds,
+        figures={name: _spread([run[name] for run in runs]) for name in runs[0]},
+    )
+    metrics = read_metrics(folders[0])
+    seeded = {**metrics.seeds, benchmark.name: report}
+    write_metrics(replace(metrics, seeds=seeded), folders[0])
+    return report
+
+
+def figures(scores: Scores) -> Mapping[str, float]:
+    """Return the figures of record by name."""
+    found: dict[str, float] = {}
+    if scores.entities:
+        found |= {
+            "entity micro F1": scores.entities.strict.micro.f1,
+            "entity macro F1": scores.entities.strict.macro_f1,
+        }
+    if scores.events:
+        found |= {
+            "event micro F1": scores.events.types.micro.f1,
+            "event macro F1": scores.events.types.macro_f1,
+        }
+        if scores.events.realis:
+            found["realis accuracy"] = scores.events.realis.accuracy
+    if not found:
+        raise DataError("nothing was scored; the models read none of what is annotated")
+    return found
+
+
+def _check_runs(folders: Sequence[ModelFolder]) -> tuple[int, ...]:
+    if len(folders) < 2:
+        raise ConfigError("a spread takes at least two runs; name their folders")
+    runs = [load_config(_run_file(folder)) for folder in folders]
+    for folder, run in zip(folders, runs, strict=True):
+        for key, first, own in _differences(runs[0], run):
+            raise ConfigError(
+                f"{folder.path}: {key} is {own!r}, and {first!r} in {folders[0].path}; "
+                "runs of a spread may differ in their seed alone"
+            )
+    seeds = tuple(run.seed for run in runs)
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"seeds {', '.join(map(str, seeds))}: one is given twice")
+    return seeds
+
+
+def _run_file(folder: ModelFolder) -> Path:
+    return folder.require("run", "name a folder that `marsad train` wrote")
+
+
+def _differences(one: RunConfig, other: RunConfig) -> list[tuple[str, object, object]]:
+    left, right = one.model_dump(), other.model_dump()
+    keys = [key for key in left if key not in _MAY_DIFFER and left[key] != right[key]]
+    return [(key, left[key], right[key]) for key in keys]
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(mean(values), stdev(values))

@@ -1,0 +1,93 @@
+"""Systems: a model folder, or a file of what some other system predicted."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from marsad.calibration import Calibration
+from marsad.decisions import Judgement
+from marsad.document import Document
+from marsad.labels import scheme
+from marsad.predictions import read_predictions
+from marsad.reader import Reader
+from marsad.runtime import load
+
+Watch = Callable[[Sequence[Document]], Iterable[Document]]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a system says of annotated documents, in their order.
+
+    ``judgements`` are of a model of ours, before its ``calibration``; others have none. ``source``
+    is the file that was read, ``digest`` that of the model.
+    """
+
+    documents: Sequence[Document]
+    entities: bool
+    events: bool
+    source: str
+    digest: str | None = None
+    judgements: Sequence[Judgement] | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def probabilities(self) -> list[npt.NDArray[np.float32]] | None:
+        """Probabilities of our types, (sentences, types) of each document, where there are any."""
+        if self.judgements is None or self.calibration is None:
+            return None
+        curve, names = self.calibration.events, scheme().event_names
+        return [curve(j.events, names).astype(np.float32) for j in self.judgements]
+
+
+def ask_reader(reader: Reader, documents: Sequence[Document], *, watch: Watch = iter) -> Answers:
+    """Let a model read documents on their annotated sentences.
+
+    ``watch`` passes the documents on, and may show how far they are.
+    """
+    judgements = list(reader.judge(watch(documents)))
+    task = reader.settings.task
+    return Answers(
+        documents=[judgement.decide(reader.calibration) for judgement in judgements],
+        entities=task != "events",
+        events=task != "ner",
+        source=reader.source,
+        digest=reader.stamp.digest,
+        judgements=judgements,
+        calibration=reader.calibration,
+    )
+
+
+def ask_system(
+    path: Path,
+    gold: Sequence[Document],
+    *,
+    file: str | None = None,
+    form: str | None = None,
+    watch: Watch = iter,
+) -> Answers:
+    """Let a model folder read documents, or take what a file of predictions says of them.
+
+    Args:
+        path: the folder or the file.
+        gold: annotated documents.
+        file: which file of the model to run, see :func:`marsad.runtime.load`.
+        form: format of the predictions, see :data:`marsad.predictions.PREDICTIONS`.
+        watch: passes the documents on, and may show how far they are.
+
+    Raises:
+        DataError: the predictions are malformed, or not of these documents.
+        ModelError: the folder holds no usable model.
+    """
+    if path.is_dir():
+        return ask_reader(load(path, file=file), gold, watch=watch)
+    documents = read_predictions(path, gold, name=form)
+    return Answers(
+        documents=documents,
+        entities=True,
+        events=any(s.events for d in documents for s in d.sentences),
+        source=str(path),
+    )
