@@ -11,11 +11,15 @@ TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py) $(addpre
 	labels.yaml labels.py calibrating.py calibration.py config.py corpus.py decisions.py document.py heads.py \
 	model_folder.py modeling.py reader.py spans.py targets.py torch_backend.py training.py)
 
+# What its figures depend on besides.
+MEASURED_BY := $(wildcard src/marsad/scoring/*.py src/marsad/benchmarks/*.py) $(addprefix src/marsad/, \
+	confidence.py disagreements.py evaluation.py metrics.py report.py report.html.jinja report_plots.py systems.py)
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz format clean
+.PHONY: help run test stress fuzz format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,12 +27,17 @@ help:  ## list the targets
 run: $(MODEL)/README.md $(MODEL)/daraa.jsonl  ## train, evaluate, export, and read the Daraa article
 	@$(BIN)/marsad predict $(ARTICLE) --model $(MODEL) --format table
 	@echo "model and card: $(MODEL)/   record: $(MODEL)/daraa.jsonl   page: $(MODEL)/daraa.html"
+	@echo "report: $(MODEL)/test.html"
 
 test: .venv/dev.stamp  ## ruff, mypy and pytest; no network
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q
+
+stress: $(MODEL)/metrics.stamp  ## the test sentences rewritten in 45 ways, with a report; takes minutes
+	$(BIN)/marsad evaluate $(MODEL) data/corpus/test.jsonl --stress --report $(MODEL)/stress.html
+	$(BIN)/python train/write_card.py $(MODEL)
 
 fuzz: .venv/dev.stamp  ## read 100,000 generated and mutated texts; takes a good half hour
 	$(BIN)/python -m tests.fuzz --texts 100000
@@ -47,7 +56,7 @@ clean:  ## remove the environment and the runs
 	@touch $@
 
 .venv/run.stamp: .venv/torch.stamp pyproject.toml
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,builtin]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,builtin,report]'
 	@touch $@
 
 .venv/dev.stamp: .venv/torch.stamp pyproject.toml
@@ -60,9 +69,9 @@ $(MODEL)/model.safetensors: $(CONFIG) data/corpus/train.jsonl data/corpus/dev.js
 $(MODEL)/model.int8.onnx: $(MODEL)/model.safetensors src/marsad/export.py src/marsad/quantization.py
 	$(BIN)/python train/export_model.py $(MODEL)
 
-$(MODEL)/metrics.stamp: $(MODEL)/model.int8.onnx src/marsad/mistakes.py src/marsad/uncertainty.py data/corpus/test.jsonl data/corpus/test_place.jsonl data/articles/daraa.jsonl
-	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test.jsonl
-	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test_place.jsonl
+$(MODEL)/metrics.stamp: $(MODEL)/model.int8.onnx $(MEASURED_BY) data/corpus/test.jsonl data/corpus/test_place.jsonl data/articles/daraa.jsonl
+	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test.jsonl --report $(MODEL)/test.html
+	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test_place.jsonl --report $(MODEL)/test_place.html
 	$(BIN)/python train/evaluate_model.py $(MODEL) data/articles/daraa.jsonl
 	@touch $@
 

@@ -11,8 +11,9 @@ from jinja2 import Environment, StrictUndefined
 from marsad.calibration import Calibration, read_calibration
 from marsad.errors import ModelError
 from marsad.files import atomic_write
-from marsad.metrics import Evaluation, Metrics, read_metrics
+from marsad.metrics import Change, Evaluation, Metrics, read_metrics
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
+from marsad.robustness import fairness_gaps
 from marsad.runtime import PREFERENCE
 from marsad.scoring import Score
 from marsad.scoring.uncertainty import Interval
@@ -71,6 +72,7 @@ def render(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
     environment.globals |= {"pct": _percent, "span": _span, "table": _table}
+    environment.globals |= {"change": _change, "gaps": fairness_gaps}
     own = str(run["data"]["train"]).startswith(_OWN_CORPUS)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         settings=settings,
@@ -132,6 +134,13 @@ def _percent(share: float) -> str:
 
 def _span(interval: Interval | None) -> str:
     return f" ({_percent(interval.low)} to {_percent(interval.high)})" if interval else ""
+
+
+def _change(change: Change | None, flips: bool = True) -> str:
+    if change is None:
+        return "– | – | –" if flips else "– | –"
+    cells = [_percent(change.before), _percent(change.after)]
+    return " | ".join([*cells, f"{_percent(change.flips)} %"] if flips else cells)
 
 
 def _table(rows: Mapping[str, Score], micro: Score | None, head: str) -> str:

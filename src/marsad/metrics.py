@@ -82,20 +82,36 @@ class SeedReport:
 
 
 @dataclass(frozen=True)
-class StressResult:
-    """What a rewriting of the same sentences does to the figures.
+class Change:
+    """A figure before and after a text is rewritten, over ``support`` annotated decisions.
 
-    ``f1_before`` and ``f1_after`` are of the documents that could be rewritten; ``flips`` is the
-    share of the model's own decisions that changed, of ``decisions`` made before or after.
+    ``flips`` is the share of ``judged`` ones on which the system's verdict changed.
+    """
+
+    before: float
+    after: float
+    support: int
+    flips: float
+    judged: int
+
+
+@dataclass(frozen=True)
+class StressResult:
+    """What rewriting the same sentences does; a part is None where nothing is annotated.
+
+    Of the rewritten sentences: ``entities`` is strict micro F1, flips of annotated mentions found
+    or not; ``changed`` the recall of those mentions whose own letters changed; ``events`` micro F1
+    of types with their realis, flips of sentences whose events changed. ``group`` is whom the names
+    that were put in stand for.
     """
 
     about: str
-    task: str
-    f1_before: float
-    f1_after: float
-    support: int
-    flips: float
-    decisions: int
+    kind: str
+    group: str | None
+    sentences: int
+    entities: Change | None
+    changed: Change | None
+    events: Change | None
 
 
 @dataclass(frozen=True)

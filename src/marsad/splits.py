@@ -21,13 +21,18 @@ def split_of(document: Document, *, held_out: Sequence[str] = ()) -> str:
     """
     if document.meta.get("country") in held_out:
         return PLACE_SPLIT
-    bucket = int(hashlib.sha256(document.id.encode("utf-8")).hexdigest(), 16) % 100
+    bucket = bucket_of(document.id, 100)
     limit = 0
     for name, share in SHARES.items():
         limit += share
         if bucket < limit:
             return name
     raise AssertionError("the shares add up to 100")
+
+
+def bucket_of(id_: str, buckets: int) -> int:
+    """Return the number of the bucket that an id falls into, by its SHA-256."""
+    return int(hashlib.sha256(id_.encode("utf-8")).hexdigest(), 16) % buckets
 
 
 def write_splits(

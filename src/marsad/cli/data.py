@@ -7,6 +7,7 @@ import typer
 from marsad.cli.agree import agree
 from marsad.cli.convert import convert
 from marsad.cli.datacard import card
+from marsad.cli.doubts import doubts
 from marsad.cli.stats import stats
 from marsad.errors import DataError
 
@@ -15,6 +16,7 @@ app.command()(agree)
 app.command()(convert)
 app.command()(stats)
 app.command()(card)
+app.command()(doubts)
 
 
 @app.command()

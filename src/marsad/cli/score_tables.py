@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from marsad.metrics import Change, StressResult
     from marsad.scoring import Score, Scores
     from marsad.scoring.entities import EntityScores
     from marsad.scoring.events import EventScores
@@ -37,6 +38,30 @@ def show_trust(trust: "Mapping[str, Trust]") -> None:
         given = (str(own.given.decisions), f"{own.given.ece:.3f}", f"{own.given.brier:.4f}")
         table.add_row(task, *given, *raw)
     Console().print(table)
+
+
+def show_stress(results: "Mapping[str, StressResult]") -> None:
+    """Print what rewriting does, and how unequally names and groups are read."""
+    from marsad.robustness import fairness_gaps
+
+    table = _table("rewriting", "sentences", "entities", "flips", "changed", "events", "flips")
+    for name, own in results.items():
+        table.add_row(
+            name,
+            str(own.sentences),
+            *_change(own.entities),
+            _change(own.changed)[0],
+            *_change(own.events),
+        )
+    Console().print(table)
+    for kind, (gap, best, worst) in fairness_gaps(results).items():
+        Console().print(f"{kind}: recall differs by up to {gap:.3f} (best {best}, worst {worst})")
+
+
+def _change(change: "Change | None") -> tuple[str, str]:
+    if change is None:
+        return "-", "-"
+    return f"{change.before:.3f} → {change.after:.3f}", f"{change.flips:.1%}"
 
 
 def _show_entities(console: Console, entities: "EntityScores", title: str) -> None:

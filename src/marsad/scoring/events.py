@@ -105,6 +105,13 @@ def event_counts(gold: Sequence[Document], own: Sequence[Document], names: Seque
     return _count(gold, own, names, lambda event: (event.type,))
 
 
+def end_to_end_counts(
+    gold: Sequence[Document], own: Sequence[Document], names: Sequence[str]
+) -> Counts:
+    """Count types with their realis: shape (documents, names, 4), see uncertainty."""
+    return _count(gold, own, names, lambda event: (event.type, event.realis))
+
+
 def rank(
     gold: Sequence[set[str]], probabilities: Floats, names: Sequence[str]
 ) -> dict[str, Ranking]:
@@ -135,7 +142,7 @@ def score_realis(
         accuracy=sum(a == b for a, b in found) / max(len(found), 1),
         support=len(found),
         confusion={a: {b: counts[a, b] for b in values} for a in values},
-        end_to_end=Table.of(_count(gold, own, names, lambda e: (e.type, e.realis)), names),
+        end_to_end=Table.of(end_to_end_counts(gold, own, names), names),
     )
 
 

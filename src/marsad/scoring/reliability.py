@@ -1,10 +1,9 @@
 """Whether probabilities mean what they say, and what is gained by keeping silent.
 
 A decision is a claimed mention (right or not) or an event type of a sentence (reported or not). The
-expected calibration error takes bins of equal size (Nguyen and O'Connor 2015, "Posterior
-calibration and exploratory analysis for natural language processing models"); the Brier score is
-the mean squared error (Brier 1950). Risk and coverage: El-Yaniv and Wiener 2010, "On the
-Foundations of Noise-free Selective Classification".
+expected calibration error is over bins of equal width (Guo et al. 2017, "On Calibration of Modern
+Neural Networks"); the Brier score is the mean squared error (Brier 1950). Risk and coverage:
+El-Yaniv and Wiener 2010, "On the Foundations of Noise-free Selective Classification".
 """
 
 from dataclasses import dataclass
@@ -70,10 +69,10 @@ class Trust:
 
 def reliability(probabilities: Floats, holds: Bools) -> Reliability:
     """Compare probabilities with what holds; shapes (decisions,)."""
-    order = np.argsort(probabilities, kind="stable")
-    groups = [group for group in np.array_split(order, BINS) if len(group)]
+    which = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    groups = [group for group in (which == i for i in range(BINS)) if group.any()]
     bins = tuple(
-        Bin(float(probabilities[group].mean()), float(holds[group].mean()), len(group))
+        Bin(float(probabilities[group].mean()), float(holds[group].mean()), int(group.sum()))
         for group in groups
     )
     gaps = [abs(b.probability - b.share) * b.decisions for b in bins]

@@ -1,0 +1,39 @@
+"""``marsad data doubts``."""
+
+import json
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+_SHOWN = 30
+
+
+def doubts(
+    config: Path = typer.Argument(help="A run configuration; its train split is looked through."),
+    overrides: list[str] = typer.Argument(None, help="key.sub=value, as many as you like."),
+    folds: int = typer.Option(3, help="How many models to train, each on the other folds."),
+    output: Path = typer.Option(
+        ..., "--output", "-o", help="Write all disagreements here, JSON Lines, the surest first."
+    ),
+) -> None:
+    """Rank likely annotation errors in training data by what unseen-data models are sure of."""
+    from marsad.cli.progress import show_progress
+    from marsad.config import load_config
+    from marsad.files import atomic_write
+
+    run = load_config(config, overrides=tuple(overrides or ()))
+    from marsad.doubts import find_doubts
+
+    found = find_doubts(run, folds=folds, watch=show_progress)
+    with atomic_write(output) as out:
+        out.writelines(f"{json.dumps(d.to_record(), ensure_ascii=False)}\n" for d in found)
+    table = Table("document", "at", "kind", "annotated", "predicted", "sure")
+    for doubt in found[:_SHOWN]:
+        sure = "-" if doubt.confidence is None else f"{doubt.confidence:.2f}"
+        at = f"{doubt.start}..{doubt.end}"
+        sides = (doubt.gold or "nothing", doubt.own or "nothing")
+        table.add_row(doubt.document, at, doubt.kind, *sides, sure)
+    Console().print(table)
+    typer.echo(f"{output}: {len(found)} disagreements")

@@ -1,0 +1,75 @@
+"""Likely label errors in training data: what models disagree with that never saw it.
+
+The documents are parted into folds; a model trained on the other folds reads each one. Where it is
+sure of something else than the annotation, a person should look (Northcutt et al. 2021, "Confident
+Learning: Estimating Uncertainty in Dataset Labels").
+"""
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from marsad.benchmarks import Benchmark, open_benchmark
+from marsad.calibration import CHECKPOINT
+from marsad.config import RunConfig
+from marsad.corpus import read_corpus
+from marsad.disagreements import Disagreement, rank_entities, rank_events, surest_first
+from marsad.document import Document
+from marsad.errors import ConfigError
+from marsad.runtime import load
+from marsad.splits import bucket_of
+from marsad.systems import Watch, ask_reader
+from marsad.training import train
+
+log = logging.getLogger(__name__)
+
+
+def find_doubts(config: RunConfig, *, folds: int, watch: Watch = iter) -> list[Disagreement]:
+    """Return the disagreements on the training split, the surest first.
+
+    Args:
+        config: how to train; its own model folder is left alone.
+        folds: how many models are trained.
+        watch: passes documents on, and may show how far they are.
+
+    Raises:
+        ConfigError: fewer than two folds, or one without documents.
+        DataError: a corpus file is missing or has an error.
+    """
+    if folds < 2:
+        raise ConfigError(f"{folds} folds: give at least 2, so that no model reads what it learnt")
+    benchmark = open_benchmark(str(config.data.train))
+    found: list[Disagreement] = []
+    for fold in range(folds):
+        held_out = [d for d in benchmark.documents if bucket_of(d.id, folds) == fold]
+        rest = [d for d in benchmark.documents if bucket_of(d.id, folds) != fold]
+        if not held_out or not rest:
+            raise ConfigError(
+                f"{config.data.train}: {len(benchmark.documents)} documents leave a fold of "
+                f"{folds} empty; give fewer folds"
+            )
+        log.info("fold %d of %d: %d documents held out", fold + 1, folds, len(held_out))
+        found += _read_fold(config, rest, replace(benchmark, documents=held_out), watch)
+    return surest_first(found)
+
+
+def _read_fold(
+    config: RunConfig, rest: Sequence[Document], held_out: Benchmark, watch: Watch
+) -> list[Disagreement]:
+    with tempfile.TemporaryDirectory() as scratch:
+        data = Path(scratch) / "train.jsonl"
+        data.write_text("".join(f"{d.to_json()}\n" for d in rest), encoding="utf-8")
+        read_corpus(data)
+        run = config.model_copy(
+            update={
+                "data": config.data.model_copy(update={"train": data}),
+                "output": Path(scratch) / "model",
+            }
+        )
+        reader = load(train(run).path, file=CHECKPOINT)
+        answers = ask_reader(reader, held_out.documents, watch=watch)
+    entities = rank_entities(answers, held_out) if answers.entities else []
+    events = rank_events(answers, held_out) if answers.events else []
+    return [*entities, *events]

@@ -1,0 +1,161 @@
+"""Robustness: the same sentences rewritten, and what that does to a model's figures."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from marsad.document import Document
+from marsad.metrics import Change, StressResult
+from marsad.reader import Reader
+from marsad.scoring import own_ruler
+from marsad.scoring.entities import paired
+from marsad.scoring.events import end_to_end_counts
+from marsad.scoring.matching import entity_counts
+from marsad.scoring.uncertainty import Counts, micro_f1
+from marsad.stress import STRESSES, Perturbed, Stress
+from marsad.systems import Watch
+
+SEED = 0
+
+
+def stress_model(
+    reader: Reader, documents: Sequence[Document], *, watch: Watch = iter
+) -> dict[str, StressResult]:
+    """Measure a model under every stress that finds something to rewrite.
+
+    Args:
+        reader: a model of ours.
+        documents: annotated documents.
+        watch: passes documents on, and may show how far they are.
+    """
+    before = {d.id: own for d, own in zip(documents, reader.pipe(watch(documents)), strict=True)}
+    results = {}
+    for name, stress in STRESSES.items():
+        rewritten = list(_rewrite(stress, documents))
+        if rewritten:
+            after = list(reader.pipe([p.document for p in rewritten]))
+            results[name] = _result(
+                stress, rewritten, [before[p.source.id] for p in rewritten], after
+            )
+    return results
+
+
+def _rewrite(stress: Stress, documents: Sequence[Document]) -> Iterator[Perturbed]:
+    for document in documents:
+        rng = random.Random(f"{SEED} {stress.name} {document.id}")
+        if perturbed := stress.perturb(document, rng):
+            yield perturbed
+
+
+def _result(
+    stress: Stress,
+    rewritten: Sequence[Perturbed],
+    before: Sequence[Document],
+    after: Sequence[Document],
+) -> StressResult:
+    """Compare what was said of the sentences that were rewritten, before and after."""
+    old, new = (
+        [_touched(p, p.source) for p in rewritten],
+        [_touched(p, p.document) for p in rewritten],
+    )
+    said = [_touched(p, own) for p, own in zip(rewritten, before, strict=True)]
+    says = [_touched(p, own) for p, own in zip(rewritten, after, strict=True)]
+    return StressResult(
+        about=stress.about,
+        kind=stress.kind,
+        group=rewritten[0].group,
+        sentences=sum(len(p.touched) for p in rewritten),
+        entities=_entity_change(old, said, new, says),
+        changed=_changed_mentions(rewritten, before, after),
+        events=_event_change(old, said, new, says),
+    )
+
+
+def _touched(perturbed: Perturbed, version: Document) -> Document:
+    """Return a version of the document with what lies in its rewritten sentences alone."""
+    sentences = tuple(version.sentences[i] for i in perturbed.touched)
+    entities = tuple(e for s in sentences for e in version.entities_in(s))
+    return replace(version, sentences=sentences, entities=entities)
+
+
+def _entity_change(*versions: Sequence[Document]) -> Change | None:
+    old, said, new, says = versions
+    names = own_ruler().entities
+    counts = [
+        entity_counts(paired(gold, own), names, "strict")
+        for gold, own in ((old, said), (new, says))
+    ]
+    flags = [
+        np.array([mark for pair in zip(gold, own, strict=True) for mark in _found(*pair)])
+        for gold, own in ((old, said), (new, says))
+    ]
+    return _change(counts, flags[0] != flags[1])
+
+
+def _found(gold: Document, own: Document) -> list[bool]:
+    claims = {(e.start, e.end, e.label) for e in own.entities}
+    return [(e.start, e.end, e.label) in claims for e in gold.entities]
+
+
+def _changed_mentions(
+    rewritten: Sequence[Perturbed], before: Sequence[Document], after: Sequence[Document]
+) -> Change | None:
+    """Return the recall of mentions that were themselves rewritten."""
+    verdicts = np.array(
+        [
+            (was, now)
+            for p, old, new in zip(rewritten, before, after, strict=True)
+            for a, b, was, now in zip(
+                p.source.entities,
+                p.document.entities,
+                _found(p.source, old),
+                _found(p.document, new),
+                strict=True,
+            )
+            if p.source.mention(a) != p.document.mention(b)
+        ]
+    )
+    if not len(verdicts):
+        return None
+    was, now = verdicts.mean(axis=0).tolist()
+    flips = float((verdicts[:, 0] != verdicts[:, 1]).mean())
+    return Change(was, now, len(verdicts), flips, len(verdicts))
+
+
+def _event_change(*versions: Sequence[Document]) -> Change | None:
+    old, said, new, says = versions
+    names = own_ruler().events
+    counts = [end_to_end_counts(old, said, names), end_to_end_counts(new, says, names)]
+    flips = [
+        {(e.type, e.realis) for e in a.events} != {(e.type, e.realis) for e in b.events}
+        for one, other in zip(said, says, strict=True)
+        for a, b in zip(one.sentences, other.sentences, strict=True)
+    ]
+    return _change(counts, np.array(flips))
+
+
+def _change(counts: Sequence[Counts], flips: np.ndarray) -> Change | None:
+    totals = [own.sum(axis=0) for own in counts]
+    support = int(totals[0][:, 1].sum())
+    if not support:
+        return None
+    before, after = (float(micro_f1(total)) for total in totals)
+    return Change(before, after, support, float(flips.mean()), len(flips))
+
+
+def fairness_gaps(results: Mapping[str, StressResult]) -> dict[str, tuple[float, str, str]]:
+    """Return, for names and for groups, the largest difference in recall and between whom.
+
+    The figure is of the mentions put in; the groups are the one read best and the one read worst.
+    """
+    kinds: dict[str, dict[str, float]] = {}
+    for name, result in results.items():
+        if result.group and result.changed:
+            kinds.setdefault(name.partition("_")[0], {})[result.group] = result.changed.after
+    gaps = {}
+    for kind, recalls in kinds.items():
+        best, worst = max(recalls, key=recalls.__getitem__), min(recalls, key=recalls.__getitem__)
+        gaps[kind] = (recalls[best] - recalls[worst], best, worst)
+    return gaps
