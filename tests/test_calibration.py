@@ -1,6 +1,7 @@
 """Calibration: fitted, kept, and what it does to what is reported."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from marsad.calibrating import (
     FEWEST,
@@ -41,6 +43,13 @@ from marsad.training import train
 NAMES = scheme().event_names
 TYPES = len(NAMES)
 PLANNED = scheme().realis_names.index("planned")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Fit on one thread: on busy cores more of them mostly wait for each other."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +161,6 @@ def test_order_within_a_label_stays(scores: list[float], scale: float, shift: fl
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
 
 
-@pytest.mark.xfail(strict=True, reason="the scale of a curve may be below 0")
 def test_a_fitted_curve_never_turns_the_order_around():
     decisions = through_a_curve({"PER": 2000}, -1.0, {"PER": 0.0})
     assert fit_curve(decisions).scale >= 0
@@ -165,8 +173,13 @@ def test_thresholds_by_hand():
     holds = np.repeat([True, False], 400)
     probabilities = np.stack([low, high, np.full(800, 0.01)], axis=1)
     truth = np.stack([holds, holds, np.zeros(800, dtype=bool)], axis=1)
-    # Of all types together F1 is 2·800/(800+1200) from 0.125 on, and less elsewhere.
-    assert fit_thresholds(probabilities, truth) == pytest.approx([0.125, 0.625, 0.125])
+    # A type's own examples decide between its two values; the middle of what scores alike is taken.
+    own = fit_thresholds(probabilities, truth)
+    assert 0.11 < own[0] <= 0.31
+    assert 0.61 < own[1] <= 0.81
+    assert own[0] == pytest.approx((0.125 + 0.3) / 2)
+    # Of all types together F1 is 2·800/(800+1200) from 0.125 to 0.3, and less elsewhere.
+    assert own[2] == pytest.approx(own[0])
 
 
 def test_a_type_with_few_annotated_sentences_borrows():
@@ -175,10 +188,11 @@ def test_a_type_with_few_annotated_sentences_borrows():
     truth = np.stack([np.repeat([True, False], 400), np.zeros(800, dtype=bool)], axis=1)
     probabilities[0, 1], truth[0, 1] = 0.9, True
     probabilities[1, 1] = 0.5  # and is not annotated
-    assert fit_thresholds(probabilities, truth) == pytest.approx([0.125, 0.125])
+    own = fit_thresholds(probabilities, truth)
+    assert own[0] == pytest.approx(own[1])
+    assert 0.11 < own[0] <= 0.31
 
 
-@pytest.mark.xfail(strict=True, reason="without any annotated type every threshold is the lowest")
 def test_without_annotated_events_thresholds_stay():
     assert (fit_thresholds(np.full((10, 3), 0.3), np.zeros((10, 3), dtype=bool)) >= 0.5).all()
 
@@ -280,8 +294,8 @@ def test_what_is_too_uncertain_is_withheld_and_counted():
     assert [[e.type for e in s.events] for s in own.sentences] == [["siege"], []]
     assert own.warnings == (
         "odd",
-        "1 entities withheld below 0.75",
-        "2 events withheld below 0.75",
+        "entities withheld below 0.75: 1",
+        "events withheld below 0.75: 2",
     )
     sure = judgement(document, events).decide(Calibration(abstain=Abstention(entities=0.2)))
     assert (len(sure.entities), sure.warnings) == (2, ("odd",))
@@ -326,8 +340,11 @@ def test_every_model_file_has_its_own_or_the_checkpoints(folder: ModelFolder):
     assert read_calibration(folder, "weights") == weights
     assert read_calibration(folder, "onnx_int8") == int8
     assert read_calibration(folder, "onnx") == weights
-    write_calibration(a_calibration("new"), folder, "weights")  # a new checkpoint
-    assert read_calibration(folder, "onnx_int8") == a_calibration("new")
+    write_calibration(a_calibration("new"), folder, "weights")
+    assert read_calibration(folder, "onnx_int8") == int8
+    folder.remove_derived()  # a new checkpoint
+    write_calibration(weights, folder, "weights")
+    assert read_calibration(folder, "onnx_int8") == weights
 
 
 def test_model_file_without_any_calibration_is_refused(folder: ModelFolder):
@@ -354,12 +371,12 @@ def test_damaged_file_is_refused_in_one_line(folder: ModelFolder, content: str):
     folder["calibration"].write_text(content, encoding="utf-8")
     with pytest.raises(ModelError) as caught:
         read_calibrations(folder)
-    assert str(caught.value) == (
-        f"{folder['calibration']}: not a calibration; run: marsad calibrate {folder.path}"
-    )
+    message = str(caught.value)
+    assert message.startswith(f"{folder['calibration']}: not a calibration (at ")
+    assert message.endswith(f"); run: marsad calibrate {folder.path}")
+    assert "\n" not in message
 
 
-@pytest.mark.xfail(strict=True, reason="unknown keys are ignored")
 def test_misspelt_key_is_refused(folder: ModelFolder):
     text = json.dumps({"weights": {"treshold": {"siege": 0.9}}})
     folder["calibration"].write_text(text, encoding="utf-8")

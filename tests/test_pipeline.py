@@ -221,7 +221,12 @@ def test_import_is_light():
 
 def test_same_seed_gives_the_same_weights(run_config: RunConfig, tmp_path: Path):
     configs = [run_config.model_copy(update={"output": tmp_path / name}) for name in ("a", "b")]
+    stale = [ModelFolder(configs[0].output)[role] for role in ModelFolder.DERIVED]
+    configs[0].output.mkdir()
+    for path in stale:
+        path.write_text("of another checkpoint", encoding="utf-8")
     one, two = (train(config) for config in configs)
+    assert [path for path in stale if path.exists()] == []
     assert one["weights"].read_bytes() == two["weights"].read_bytes()
 
 

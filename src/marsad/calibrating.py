@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from marsad.calibration import Abstention, Calibration, Curve, logit, write_calibration
 from marsad.config import load_config
@@ -164,9 +165,12 @@ def fit_curve(decisions: Decisions) -> Curve:
     """Fit a scale and shifts; with too few decisions of either outcome, scores stay as they are."""
     if min(decisions.holds.sum(), (~decisions.holds).sum()) < FEWEST:
         return Curve()
-    spread = min(SPREADS, key=lambda s: _held_out_loss(_features(decisions, s), decisions))
-    model = _regression().fit(_features(decisions, spread), decisions.holds)
+    with threadpool_limits(1):  # the products are too small to be shared
+        spread = min(SPREADS, key=lambda s: _held_out_loss(_features(decisions, s), decisions))
+        model = _regression().fit(_features(decisions, spread), decisions.holds)
     scale, *shifts = model.coef_[0].tolist()
+    if scale <= 0:
+        return Curve()  # such scores say nothing; their order is not turned round
     common = float(model.intercept_[0])
     own = {
         name: common + shift * spread for name, shift in zip(decisions.labels, shifts, strict=True)
@@ -199,17 +203,19 @@ def fit_thresholds(probabilities: Floats, holds: Bools) -> Floats:
     """Return the probability from which on reporting each type scores best.
 
     A type is annotated a dozen times in a small dev split, so each borrows the counts of all types
-    together, scaled to ``BORROWED`` annotated ones.
+    together, scaled to ``BORROWED`` annotated ones. Of thresholds that score alike the middle one
+    is taken; without any annotated event it is 0.5.
 
     Args:
         probabilities: (sentences, types).
         holds: (sentences, types).
     """
+    if not holds.any():
+        return np.full(probabilities.shape[1], 0.5)
     claimed = probabilities[None] >= THRESHOLDS[:, None, None]
     right = (claimed & holds).sum(axis=1)  # thresholds, types
     sizes = claimed.sum(axis=1) + holds.sum(axis=0)
     share = BORROWED / max(holds.sum(), 1)
     borrowed, size = (v.sum(axis=1, keepdims=True) * share for v in (right, sizes))
     f1 = 2 * (right + borrowed) / np.maximum(sizes + size, 1e-9)
-    best: Floats = THRESHOLDS[f1.argmax(axis=0)]
-    return best
+    return np.array([np.median(THRESHOLDS[own >= own.max() - 1e-12]) for own in f1.T])

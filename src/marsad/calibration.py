@@ -9,18 +9,20 @@ scaling with one common scale (Guo et al. 2017, "On Calibration of Modern Neural
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
+from marsad.closed import parse_closed
 from marsad.errors import ConfigError, ModelError
 from marsad.files import atomic_write
 from marsad.labels import scheme
 from marsad.model_folder import ModelFolder
 
 Floats = npt.NDArray[np.float64]
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 CHECKPOINT = "weights"  # whose calibration serves files that have none of their own
 _NEAREST = 1e-6  # to 0 and 1 that a score is taken
@@ -43,8 +45,8 @@ class Curve:
 class Abstention:
     """Probabilities below which mentions and events are withheld; 0 withholds nothing."""
 
-    entities: float = 0.0
-    events: float = 0.0
+    entities: Probability = 0.0
+    events: Probability = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,20 @@ class Calibration:
 
     entities: Curve = field(default_factory=Curve)
     events: Curve = field(default_factory=Curve)
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, Probability] = field(default_factory=dict)
     abstain: Abstention = field(default_factory=Abstention)
     fitted_on: str | None = None
+
+    def check_names(self) -> None:
+        """Check that every name is in the label file.
+
+        Raises:
+            ValueError: one is not; the message is the name.
+        """
+        own = scheme()
+        events = {*self.events.shifts, *self.thresholds}
+        for name in {*self.entities.shifts} - {*own.entity_names} | events - {*own.event_names}:
+            raise ValueError(name)
 
     def threshold_row(self) -> Floats:
         """Return the probability from which each type is reported, in the scheme's order."""
@@ -102,11 +115,14 @@ def read_calibrations(folder: ModelFolder) -> dict[str, Calibration]:
     """
     path = folder.require("calibration", f"run: marsad calibrate {folder.path}")
     try:
-        return _adapter().validate_json(path.read_bytes())
-    except ValidationError:
+        calibrations = parse_closed(_adapter(), path.read_bytes())
+        for calibration in calibrations.values():
+            calibration.check_names()
+    except ValueError as error:
         raise ModelError(
-            f"{path}: not a calibration; run: marsad calibrate {folder.path}"
+            f"{path}: not a calibration (at {str(error)!r}); run: marsad calibrate {folder.path}"
         ) from None
+    return calibrations
 
 
 def read_calibration(folder: ModelFolder, role: str) -> Calibration:
@@ -124,11 +140,8 @@ def read_calibration(folder: ModelFolder, role: str) -> Calibration:
 
 
 def write_calibration(calibration: Calibration, folder: ModelFolder, role: str) -> None:
-    """Put the calibration of a model file into ``calibration.json``.
-
-    The checkpoint's replaces all: the other files were made from another checkpoint.
-    """
-    others = {} if role == CHECKPOINT else read_calibrations(folder)
+    """Put the calibration of a model file into ``calibration.json``."""
+    others = read_calibrations(folder) if folder["calibration"].exists() else {}
     text = _adapter().dump_json({**others, role: calibration}, indent=2).decode()
     with atomic_write(folder["calibration"]) as out:
         out.write(text + "\n")

@@ -85,7 +85,7 @@ def withhold(document: Document, calibration: Calibration) -> Document:
         f"entities withheld below {level.entities:g}": len(document.entities) - len(entities),
         f"events withheld below {level.events:g}": before - after,
     }
-    warnings = (f"{number} {what}" for what, number in left_out.items() if number)
+    warnings = (f"{what}: {number}" for what, number in left_out.items() if number)
     return replace(
         document,
         entities=entities,

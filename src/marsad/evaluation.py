@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from marsad.benchmarks import Benchmark
 from marsad.confidence import measure_trust
 from marsad.document import Document
+from marsad.errors import DataError
 from marsad.labels import scheme
 from marsad.metrics import Counted, Evaluation, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder
@@ -36,6 +37,11 @@ def evaluate(answers: Answers, benchmark: Benchmark) -> Evaluation:
         DataError: they are not of the benchmark's documents, or share no task with it.
     """
     ruler = benchmark.ruler
+    if not ((answers.entities and ruler.entities) or (answers.events and ruler.events)):
+        raise DataError(
+            f"{answers.source}: says nothing of what {benchmark.data} annotates; "
+            "take a system or a benchmark of the same task"
+        )
     probabilities = answers.probabilities if ruler.events else None
     scores = score(
         benchmark.documents,

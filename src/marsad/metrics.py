@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from marsad.closed import close_schema, parse_closed
 from marsad.errors import ModelError
 from marsad.files import atomic_write
 from marsad.model_folder import ModelFolder
@@ -136,7 +137,8 @@ def _adapter() -> TypeAdapter[Metrics]:
 def metrics_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``metrics.json``."""
     dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": dialect, "title": "metrics.json", **_adapter().json_schema()}
+    own: dict[str, Any] = close_schema(_adapter().json_schema())
+    return {"$schema": dialect, **own, "title": "metrics.json"}
 
 
 def read_metrics(folder: ModelFolder) -> Metrics:
@@ -149,11 +151,10 @@ def read_metrics(folder: ModelFolder) -> Metrics:
     if not path.exists():
         return Metrics()
     try:
-        return _adapter().validate_json(path.read_bytes())
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        return parse_closed(_adapter(), path.read_bytes())
+    except ValueError as error:
         raise ModelError(
-            f"{path}: not a record of this marsad (at {where!r}); delete it and evaluate again"
+            f"{path}: not a record of this marsad (at {str(error)!r}); delete it, evaluate again"
         ) from None
 
 

@@ -38,6 +38,7 @@ class ModelFolder:
         "onnx_int8": "model.int8.onnx",
     }
     CHECKSUMS: ClassVar[str] = "SHA256SUMS"
+    DERIVED: ClassVar[tuple[str, ...]] = ("card", "metrics", "calibration", "onnx", "onnx_int8")
 
     def __getitem__(self, role: str) -> Path:
         """Return the path of the file with this role, whether or not it exists."""
@@ -58,6 +59,11 @@ class ModelFolder:
         if not self[role].exists():
             raise ModelError(f"{self.path}: no {self.FILES[role]} in this folder; {remedy}")
         return self[role]
+
+    def remove_derived(self) -> None:
+        """Remove what was made from a checkpoint that is about to be replaced."""
+        for role in self.DERIVED:
+            self[role].unlink(missing_ok=True)
 
     def write_checksums(self) -> None:
         """Write ``SHA256SUMS`` in the format of ``sha256sum``."""

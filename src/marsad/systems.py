@@ -1,7 +1,7 @@
 """Systems: a model folder, or a file of what some other system predicted."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from marsad.calibration import Calibration
 from marsad.decisions import Judgement
 from marsad.document import Document
-from marsad.labels import scheme
+from marsad.labels import OUTSIDE, scheme
 from marsad.predictions import read_predictions
 from marsad.reader import Reader
 from marsad.runtime import load
@@ -61,12 +61,18 @@ def ask_reader(reader: Reader, documents: Sequence[Document], *, watch: Watch = 
     )
 
 
+def _relabel(document: Document, names: Mapping[str, str]) -> Document:
+    named = (replace(e, label=names.get(e.label, e.label)) for e in document.entities)
+    return replace(document, entities=tuple(e for e in named if e.label != OUTSIDE))
+
+
 def ask_system(
     path: Path,
     gold: Sequence[Document],
     *,
     file: str | None = None,
     form: str | None = None,
+    labels: Mapping[str, str] | None = None,
     watch: Watch = iter,
 ) -> Answers:
     """Let a model folder read documents, or take what a file of predictions says of them.
@@ -76,6 +82,7 @@ def ask_system(
         gold: annotated documents.
         file: which file of the model to run, see :func:`marsad.runtime.load`.
         form: format of the predictions, see :data:`marsad.predictions.PREDICTIONS`.
+        labels: what labels of the predictions are called in the annotation; ``O`` for nothing.
         watch: passes the documents on, and may show how far they are.
 
     Raises:
@@ -84,7 +91,8 @@ def ask_system(
     """
     if path.is_dir():
         return ask_reader(load(path, file=file), gold, watch=watch)
-    documents = read_predictions(path, gold, name=form)
+    given = read_predictions(path, gold, name=form)
+    documents = [_relabel(document, labels or {}) for document in given]
     return Answers(
         documents=documents,
         entities=True,

@@ -232,6 +232,7 @@ def save_run(
     """Write the model folder: weights, config, tokenizer, labels, calibration and exact run."""
     folder = ModelFolder(config.output)
     folder.path.mkdir(parents=True, exist_ok=True)
+    folder.remove_derived()
     encoder.tokenizer.save_pretrained(folder.path)
     folder["labels"].write_bytes(SCHEME_FILE.read_bytes())
     with atomic_write(folder["run"]) as out:

@@ -45,7 +45,9 @@ def open_benchmark(data: str, *, source: Path | None = None) -> Benchmark:
         return Benchmark(path.stem, data, read_corpus(path), own_ruler(), sha256(path))
     if data not in PUBLIC:
         known = ", ".join(PUBLIC)
-        raise DataError(f"{data}: unknown{did_you_mean(data, PUBLIC)}; known are {known}")
+        own = data.removeprefix(PREFIX)
+        near = did_you_mean(own, [name.removeprefix(PREFIX) for name in PUBLIC])
+        raise DataError(f"{data}: unknown{near}; known are {known}")
     folder = source or os.environ.get(SOURCE_VARIABLE)
     if not folder:
         raise DataError(f"{data}: name the corpora's folder with --source or {SOURCE_VARIABLE}")

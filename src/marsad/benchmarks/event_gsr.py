@@ -7,6 +7,7 @@ file.
 
 import csv
 from collections import defaultdict
+from io import StringIO
 from pathlib import Path
 
 from marsad.benchmarks.benchmark import Benchmark
@@ -67,7 +68,7 @@ def read_votes(path: Path) -> dict[str, list[int]]:
         DataError: the file is missing or is another one.
     """
     votes: dict[str, list[int]] = defaultdict(list)
-    for row in csv.DictReader(read_text(path).splitlines(keepends=True)):
+    for row in csv.DictReader(StringIO(read_text(path), newline="")):
         try:
             votes[row["text"]].append(int(row["accept"]) - int(row["reject"]))
         except (KeyError, ValueError, TypeError):

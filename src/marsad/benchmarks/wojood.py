@@ -5,7 +5,7 @@ https://github.com/SinaLab/ArabicNER
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -76,8 +76,8 @@ def read_documents(path: Path, defects: Counter[str]) -> Iterator[Document]:
         rows = [row for row in sentence if row[0] != _SEPARATOR]
         defects["separators dropped"] += len(sentence) - len(rows)
         if rows:
-            nested = list(_mentions([row[1:] for row in rows], path, defects))
-            chunks = list(_longest(nested, defects))
+            nested = _mentions([row[1:] for row in rows], path, defects)
+            chunks = list(_longest(_shared(nested, defects), defects))
             yield sentence_document(f"wojood-{number}", [row[0] for row in rows], chunks)
 
 
@@ -101,15 +101,19 @@ def _goes_on(before: Sequence[str], label: str) -> bool:
     return f"B-{label}" in before or f"I-{label}" in before
 
 
+def _shared(mentions: Iterable[Chunk], defects: Counter[str]) -> list[Chunk]:
+    """Return the mentions whose label both schemes share, under our names."""
+    known = list(mentions)
+    kept = [c._replace(label=SHARED[c.label]) for c in known if c.label in SHARED]
+    defects["mentions of labels not shared"] += len(known) - len(kept)
+    return kept
+
+
 def _longest(nested: Sequence[Chunk], defects: Counter[str]) -> Iterator[Chunk]:
-    """Yield mentions that lie in no other, under our names."""
+    """Yield mentions that lie in no other."""
     kept: list[Chunk] = []
     for chunk in sorted(nested, key=lambda c: (c.first - c.last, c.first)):
         if all(chunk.last < k.first or k.last < chunk.first for k in kept):
             kept.append(chunk)
     defects["nested mentions left out"] += len(nested) - len(kept)
-    for chunk in kept:
-        if chunk.label in SHARED:
-            yield chunk._replace(label=SHARED[chunk.label])
-        else:
-            defects["mentions of labels not shared"] += 1
+    yield from kept

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -22,7 +23,7 @@ def compare(
 
     benchmark = open_benchmark(data, source=source)
     rows = compare_systems(one, other, benchmark, watch=show_progress)
-    table = Table("figure", title=f"{one} against {other} on {data}", title_justify="left")
+    table = Table("figure", title=escape(f"{one} against {other} on {data}"), title_justify="left")
     for column in ("support", "one", "other", "difference", "95 % interval", "p"):
         table.add_column(column, justify="right")
     for row in rows:

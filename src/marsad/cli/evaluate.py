@@ -49,8 +49,16 @@ def evaluate(
 
     _check_options(system, data, report, stress)
     benchmark = open_benchmark(data, source=source)
-    benchmark = replace(benchmark, ruler=benchmark.ruler.relabelled(_pairs(label)))
-    answers = ask_system(system, benchmark.documents, file=file, form=form, watch=show_progress)
+    labels = _pairs(label)
+    benchmark.ruler.check_targets(labels)
+    answers = ask_system(
+        system,
+        benchmark.documents,
+        file=file,
+        form=form,
+        labels=labels,
+        watch=show_progress,
+    )
     evaluation = score_answers(answers, benchmark)
     for defect, number in benchmark.defects.items():
         typer.echo(f"{data}: {number} {defect}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -96,14 +97,14 @@ def _print(document: Document, shown: Format | None) -> None:
 
 def _print_tables(document: Document, console: Console) -> None:
     entities = Table(
-        title=f"{document.id}: {len(document.entities)} entities", title_justify="left"
+        title=escape(f"{document.id}: {len(document.entities)} entities"), title_justify="left"
     )
     for column in ("start", "end", "label", "mention", "score"):
         entities.add_column(column, justify="left" if column in ("label", "mention") else "right")
     for e in document.entities:
         entities.add_row(str(e.start), str(e.end), e.label, document.mention(e), f"{e.score:.2f}")
     console.print(entities)
-    events = Table(title=f"{document.id}: events", title_justify="left", show_lines=True)
+    events = Table(title=escape(f"{document.id}: events"), title_justify="left", show_lines=True)
     for column in ("sentence", "events"):
         events.add_column(column)
     for sentence in document.sentences:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _interval(interval: "Interval | None") -> str:
 
 
 def _table(first: str, *columns: str, title: str | None = None) -> Table:
-    table = Table(first, title=title, title_justify="left")
+    table = Table(first, title=title and escape(title), title_justify="left")
     for column in columns:
         table.add_column(column, justify="right")
     return table

@@ -74,12 +74,16 @@ def pair_mentions(gold: Document, own: Document) -> list[Pair]:
     return pairs
 
 
+def _place(entity: Entity) -> tuple[int, int, str]:
+    return entity.start, entity.end, entity.label
+
+
 def _overlaps(gold: Sequence[Entity], own: Sequence[Entity]) -> Iterator[tuple[Entity, Entity]]:
     """Yield overlapping mentions in the order of the text."""
-    rest = sorted(own, key=lambda e: (e.start, e.end))
+    rest = sorted(own, key=_place)
     longest = max((e.end - e.start for e in rest), default=0)
     starts = [e.start for e in rest]
-    for entity in sorted(gold, key=lambda e: (e.start, e.end)):
+    for entity in sorted(gold, key=_place):
         first = int(np.searchsorted(starts, entity.start - longest))
         last = int(np.searchsorted(starts, entity.end))
         yield from ((entity, other) for other in rest[first:last] if other.end > entity.start)

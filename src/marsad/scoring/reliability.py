@@ -103,11 +103,19 @@ def level_for_risk(probabilities: Floats, right: Bools, *, most: float) -> float
     1 where no claim is sure enough.
     """
     risks, levels = _risks(probabilities, right)
-    allowed = np.flatnonzero(risks <= most)
+    last_of_its_level = np.append(levels[1:] < levels[:-1], True)
+    allowed = np.flatnonzero((risks <= most + 1e-12) & last_of_its_level[: len(risks)])
     return float(levels[allowed[-1]]) if len(allowed) else 1.0
 
 
 def _risks(probabilities: Floats, right: Bools) -> tuple[Floats, Floats]:
-    """Return the risk of the surest 1, 2, … claims, and the probability of the last of them."""
+    """Return the risk of the surest 1, 2, … claims, and the probability of the last of them.
+
+    Claims that are equally sure are kept in no order, so each has the mean risk of them all.
+    """
     order = np.argsort(-probabilities, kind="stable")
-    return np.cumsum(~right[order]) / np.arange(1, len(order) + 1), probabilities[order]
+    levels = probabilities[order]
+    _, which, sizes = np.unique(-levels, return_inverse=True, return_counts=True)
+    wrong = np.bincount(which, weights=~right[order])
+    risks = np.cumsum((wrong / np.maximum(sizes, 1))[which]) / np.arange(1, len(order) + 1)
+    return risks, levels

@@ -48,9 +48,10 @@ class Ruler:
             DataError: a label is neither scored nor mapped.
         """
         entities = (self._entity(document, e) for e in document.entities if self.entities)
+        once = {(e.start, e.end, e.label): e for e in entities if e.label != OUTSIDE}
         return replace(
             document,
-            entities=tuple(dict.fromkeys(e for e in entities if e.label != OUTSIDE)),
+            entities=tuple(once.values()),
             sentences=tuple(self._sentence(document, s) for s in document.sentences),
         )
 
@@ -66,11 +67,11 @@ class Ruler:
         columns = [np.flatnonzero([target == event for target in own]) for event in self.events]
         return np.stack([probabilities[:, chosen].max(axis=1) for chosen in columns], axis=1)
 
-    def relabelled(self, names: Mapping[str, str]) -> "Ruler":
-        """Return the ruler with more names of entities that count as scored ones.
+    def check_targets(self, names: Mapping[str, str]) -> None:
+        """Check that what other names shall count as is scored, or ``O``.
 
         Raises:
-            DataError: a name shall count as one that is not scored.
+            DataError: one is not.
         """
         for name, target in names.items():
             if target not in (*self.entities, OUTSIDE):
@@ -78,7 +79,6 @@ class Ruler:
                     f"label {name}={target}: {target!r} is not scored"
                     f"{did_you_mean(target, self.entities)}; scored are {', '.join(self.entities)}"
                 )
-        return replace(self, entity_map={**self.entity_map, **names})
 
     def _entity(self, document: Document, entity: Entity) -> Entity:
         label = _target(entity.label, self.entities, self.entity_map)

@@ -1,7 +1,8 @@
 """Token-level figures, as published ones mostly are: seqeval's, strict, and without its traps.
 
-seqeval's defaults accept a run of ``I-`` tags as a mention and, given only one of ``mode`` and
-``scheme``, silently ignore it; on data without mentions it fails (Nakayama 2018, seqeval).
+seqeval's defaults accept a run of ``I-`` tags as a mention; given only one of ``mode`` and
+``scheme``, ``f1_score`` silently ignores it; without any mention its macro figure is no number
+(Nakayama 2018, seqeval).
 """
 
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def word_tags(document: Document) -> list[str]:
     """Return one IOB2 tag a word; a mention tags every word that it touches."""
     words = find_words(document.text)
     tags = [OUTSIDE] * len(words)
-    for entity in document.entities:
+    for entity in sorted(document.entities, key=lambda e: (e.start, e.end, e.label)):
         first = int(np.searchsorted(words[:, 1], entity.start, side="right"))
         last = int(np.searchsorted(words[:, 0], entity.end, side="left"))
         tags[first:last] = [f"I-{entity.label}"] * (last - first)

@@ -1,0 +1,135 @@
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, stdev
+
+import pytest
+
+from marsad.benchmarks import Benchmark
+from marsad.config import RunConfig
+from marsad.document import Document
+from marsad.errors import ConfigError, DataError, ModelError
+from marsad.model_folder import ModelFolder
+from marsad.scoring import Scores, score
+from marsad.seeds import figures, spread_over_seeds
+from tests.scoring.test_uncertainty import blurred
+from tests.test_evaluation import benchmark_of
+
+
+@pytest.fixture
+def benchmark(documents: list[Document]) -> Benchmark:
+    return benchmark_of(documents)
+
+
+def run_folder(folder: Path, config: RunConfig, **changes: object) -> ModelFolder:
+    """Write what is left of a run: its configuration."""
+    folder.mkdir()
+    own = ModelFolder(folder)
+    changed = config.model_copy(update={"output": folder, **changes})
+    own["run"].write_text(changed.to_yaml(), encoding="utf-8")
+    return own
+
+
+def test_one_run_has_no_spread(run_config: RunConfig, benchmark: Benchmark, tmp_path: Path):
+    for folders in ([], [run_folder(tmp_path / "a", run_config)]):
+        with pytest.raises(ConfigError, match="a spread takes at least two runs; name their"):
+            spread_over_seeds(folders, benchmark)
+
+
+def test_one_seed_twice_is_refused(run_config: RunConfig, benchmark: Benchmark, tmp_path: Path):
+    folders = [
+        run_folder(tmp_path / name, run_config, seed=seed)
+        for name, seed in (("a", 13), ("b", 14), ("c", 13))
+    ]
+    with pytest.raises(ConfigError, match="seeds 13, 14, 13: one is given twice"):
+        spread_over_seeds(folders, benchmark)
+    with pytest.raises(ConfigError, match="seeds 14, 14: one is given twice"):
+        spread_over_seeds([folders[1]] * 2, benchmark)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "ner"}, "task is 'ner', and 'joint' in "),
+        ({"encoder": "other"}, "encoder is 'other', and "),
+        ({"train": {"epochs": 3}}, "train is "),
+        ({"data": {"train": "a", "dev": "b", "test": "c"}}, "data is "),
+    ],
+)
+def test_runs_that_differ_in_more_than_the_seed_are_refused(
+    run_config: RunConfig,
+    benchmark: Benchmark,
+    tmp_path: Path,
+    changes: dict[str, object],
+    message: str,
+):
+    changed = RunConfig.model_validate({**run_config.model_dump(), **changes, "seed": 14})
+    folders = [run_folder(tmp_path / "a", run_config), run_folder(tmp_path / "b", changed)]
+    with pytest.raises(ConfigError) as caught:
+        spread_over_seeds(folders, benchmark)
+    assert str(caught.value).startswith(f"{folders[1].path}: {message}")
+    assert str(caught.value).endswith("runs of a spread may differ in their seed alone")
+    assert "\n" not in str(caught.value)
+
+
+def test_name_output_and_seed_may_differ(
+    run_config: RunConfig, benchmark: Benchmark, tmp_path: Path
+):
+    folders = [
+        run_folder(tmp_path / name, run_config, name=name, seed=seed)
+        for name, seed in (("a", 1), ("b", 2))
+    ]
+    with pytest.raises(ModelError, match=r"no config\.json in this folder"):  # the runs agree
+        spread_over_seeds(folders, benchmark)
+    assert not folders[0]["metrics"].exists()
+
+
+def test_folder_without_a_run_is_refused(
+    run_config: RunConfig, benchmark: Benchmark, tmp_path: Path
+):
+    one = run_folder(tmp_path / "a", run_config)
+    with pytest.raises(
+        ModelError, match=r"no such model folder; name a folder that `marsad train`"
+    ):
+        spread_over_seeds([one, ModelFolder(tmp_path / "b")], benchmark)
+    with pytest.raises(ModelError, match=r"no run\.yaml in this folder"):
+        spread_over_seeds([one, ModelFolder(tmp_path)], benchmark)
+
+
+def scores_of(documents: list[Document], seed: int, **tasks: bool) -> Scores:
+    own = blurred(documents, 0.3, seed)
+    return score(documents, own, **{"entities": True, "events": True, **tasks})
+
+
+def test_figures_are_those_of_record(documents: list[Document]):
+    scores = scores_of(documents, 1)
+    assert scores.entities is not None
+    assert scores.events is not None
+    assert figures(scores) == {
+        "entity micro F1": scores.entities.strict.micro.f1,
+        "entity macro F1": scores.entities.strict.macro_f1,
+        "event micro F1": scores.events.types.micro.f1,
+        "event macro F1": scores.events.types.macro_f1,
+        "realis accuracy": 1,
+    }
+
+
+def test_figures_are_of_what_was_scored(documents: list[Document]):
+    assert set(figures(scores_of(documents, 1, events=False))) == {
+        "entity micro F1",
+        "entity macro F1",
+    }
+    scores = scores_of(documents, 1, entities=False)
+    assert scores.events is not None
+    without = replace(scores, events=replace(scores.events, realis=None))
+    assert set(figures(without)) == {"event micro F1", "event macro F1"}
+    with pytest.raises(DataError, match="nothing was scored"):
+        figures(scores_of(documents, 1, entities=False, events=False))
+
+
+def test_runs_that_differ_by_chance_are_near_each_other(documents: list[Document]):
+    runs = [figures(scores_of(documents, seed)) for seed in range(4)]
+    for name in runs[0]:
+        values = [run[name] for run in runs]
+        assert stdev(values) < 0.03
+        assert min(values) <= mean(values) <= max(values)
+    assert stdev([run["entity micro F1"] for run in runs]) > 0
