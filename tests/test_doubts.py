@@ -23,8 +23,10 @@ def test_every_training_document_is_read_by_a_model_that_did_not_learn_it(
     assert {record["document"] for record in records} == set(train)
     for record in records:
         assert train[record["document"]].text[record["start"] : record["end"]] == record["text"]
-    sure = [r["confidence"] for r in records if r["confidence"] is not None]
-    assert sure == sorted(sure, reverse=True)
+    claims = [r["confidence"] for r in records if r["mark"] and r["own"]]
+    missed = [r["confidence"] for r in records if r["mark"] and not r["own"]]
+    assert claims == sorted(claims, reverse=True)
+    assert missed == sorted(missed, reverse=True)
     assert f"{len(records)} disagreements" in capsys.readouterr().out
     assert not run_config.output.exists()
 

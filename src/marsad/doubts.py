@@ -7,8 +7,10 @@ Learning: Estimating Uncertainty in Dataset Labels").
 
 import logging
 import tempfile
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 from marsad.benchmarks import Benchmark, open_benchmark
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def find_doubts(config: RunConfig, *, folds: int, watch: Watch = iter) -> list[Disagreement]:
-    """Return the disagreements on the training split, the surest first.
+    """Return the disagreements on the training split, in the order of :func:`in_turn`.
 
     Args:
         config: how to train; its own model folder is left alone.
@@ -52,7 +54,20 @@ def find_doubts(config: RunConfig, *, folds: int, watch: Watch = iter) -> list[D
             )
         log.info("fold %d of %d: %d documents held out", fold + 1, folds, len(held_out))
         found += _read_fold(config, rest, replace(benchmark, documents=held_out), watch)
-    return surest_first(found)
+    return in_turn(found)
+
+
+def in_turn(found: Sequence[Disagreement]) -> list[Disagreement]:
+    """Order disagreements by how sure they are among their own sort, one of each sort in turn.
+
+    The sorts are mentions and events, claimed and left out: a model is sooner sure of silence than
+    of a claim, so the two are not held against each other.
+    """
+    sorts: dict[tuple[bool, bool], list[Disagreement]] = defaultdict(list)
+    for disagreement in found:
+        sorts[disagreement.mark is None, disagreement.own is None].append(disagreement)
+    rounds = zip_longest(*(surest_first(sort) for sort in sorts.values()))
+    return [disagreement for turn in rounds for disagreement in turn if disagreement]
 
 
 def _read_fold(

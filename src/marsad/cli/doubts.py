@@ -15,10 +15,10 @@ def doubts(
     overrides: list[str] = typer.Argument(None, help="key.sub=value, as many as you like."),
     folds: int = typer.Option(3, help="How many models to train, each on the other folds."),
     output: Path = typer.Option(
-        ..., "--output", "-o", help="Write all disagreements here, JSON Lines, the surest first."
+        ..., "--output", "-o", help="Write all disagreements here, JSON Lines."
     ),
 ) -> None:
-    """Rank likely annotation errors in training data by what unseen-data models are sure of."""
+    """Rank likely annotation errors by what models are sure of that did not learn from them."""
     from marsad.cli.progress import show_progress
     from marsad.config import load_config
     from marsad.files import atomic_write

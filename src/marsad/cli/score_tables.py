@@ -24,9 +24,9 @@ def show_scores(scores: "Scores", *, title: str) -> None:
     if scores.events:
         _show_events(console, scores.events, title)
     if scores.coverage is not None:
-        console.print(f"read: {scores.coverage:.1%} of the words of {scores.documents} documents")
+        _say(f"read: {scores.coverage:.1%} of the words of {scores.documents} documents")
     if scores.never_predicted:
-        console.print(f"[bold]never predicted:[/bold] {', '.join(scores.never_predicted)}")
+        _say(f"[bold]never predicted:[/bold] {', '.join(scores.never_predicted)}")
 
 
 def show_trust(trust: "Mapping[str, Trust]") -> None:
@@ -56,7 +56,7 @@ def show_stress(results: "Mapping[str, StressResult]") -> None:
         )
     Console().print(table)
     for kind, (gap, best, worst) in fairness_gaps(results).items():
-        Console().print(f"{kind}: recall differs by up to {gap:.3f} (best {best}, worst {worst})")
+        _say(f"{kind}: recall differs by up to {gap:.3f} (best {best}, worst {worst})")
 
 
 def _change(change: "Change | None") -> tuple[str, str]:
@@ -75,13 +75,13 @@ def _show_entities(console: Console, entities: "EntityScores", title: str) -> No
         four = [f"{rolled.micro.f1:.3f}", f"{rolled.macro_f1:.3f}"] if rolled else ["-", "-"]
         modes.add_row(mode, *own, *four)
     console.print(modes)
-    console.print(
+    _say(
         f"strict micro F1 {strict.micro.f1:.3f}{_interval(strict.micro_interval)} of "
         f"{strict.micro.support} mentions, macro F1 {strict.macro_f1:.3f}"
         f"{_interval(strict.macro_interval)} over {strict.averaged} labels, "
         f"seqeval token-level F1 {entities.seqeval.f1:.3f} of {entities.seqeval.support} mentions"
     )
-    console.print("mistakes: " + ", ".join(f"{k} {n}" for k, n in entities.mistakes.items()))
+    _say("mistakes: " + ", ".join(f"{k} {n}" for k, n in entities.mistakes.items()))
 
 
 def _show_events(console: Console, events: "EventScores", title: str) -> None:
@@ -90,17 +90,22 @@ def _show_events(console: Console, events: "EventScores", title: str) -> None:
     _show(console, f"Events: {title}", types.per_name, types.micro, {"AP": ranking})
     if events.families:
         _show(console, "Families", events.families.per_name, None)
-    console.print(
+    _say(
         f"micro F1 {types.micro.f1:.3f}{_interval(types.micro_interval)} of "
         f"{types.micro.support} types, macro F1 {types.macro_f1:.3f}"
         f"{_interval(types.macro_interval)} over {types.averaged} types, "
         f"exact sets {events.exact_set_accuracy:.3f} of {events.sentences} sentences"
     )
     if events.realis:
-        console.print(
+        _say(
             f"realis right {events.realis.accuracy:.3f} of {events.realis.support} found types, "
             f"type with realis micro F1 {events.realis.end_to_end.micro.f1:.3f}"
         )
+
+
+def _say(line: str) -> None:
+    """Print a line as it is, however wide the terminal."""
+    Console().print(line, soft_wrap=True, highlight=False)
 
 
 def _interval(interval: "Interval | None") -> str:
