@@ -7,9 +7,9 @@ MODEL  := runs/joint
 ARTICLE := data/articles/daraa.txt
 
 # What a trained model depends on; the rest of the library may change without training anew.
-TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py) $(addprefix src/marsad/, \
-	labels.yaml labels.py calibrating.py calibration.py config.py corpus.py decisions.py document.py heads.py \
-	model_folder.py modeling.py reader.py spans.py targets.py torch_backend.py training.py)
+TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py src/marsad/scoring/*.py) $(addprefix src/marsad/, \
+	labels.yaml labels.py calibrating.py calibration.py config.py corpus.py decisions.py document.py evaluation.py heads.py \
+	model_folder.py modeling.py reader.py spans.py systems.py targets.py torch_backend.py training.py)
 
 # What its figures depend on besides.
 MEASURED_BY := $(wildcard src/marsad/scoring/*.py src/marsad/benchmarks/*.py) $(addprefix src/marsad/, \

@@ -224,7 +224,7 @@ def test_decisions_are_claimed_mentions_and_all_types_of_all_sentences():
 def test_risk_of_what_is_reported_is_what_was_allowed(documents: list[Document]):
     documents = documents[:15]
     judgements = noisy_judgements(documents)
-    careful = fit_calibration(judgements, documents, fitted_on="dev", most_risk=0.1)
+    careful = fit_calibration(judgements, documents, task="joint", fitted_on="dev", most_risk=0.1)
     plain = careful.abstaining(0)
     assert careful.fitted_on == "dev"
     assert careful.entities.scale == pytest.approx(3, abs=0.6)

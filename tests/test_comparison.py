@@ -92,7 +92,7 @@ def test_recorded_figures_are_compared_only_on_the_same_split(
 ):
     folder = ModelFolder(tmp_path / "model")
     folder.path.mkdir()
-    write_metrics(Metrics().with_evaluation("gold", evaluation), folder)
+    write_metrics(Metrics().with_evaluation(evaluation), folder)
     rows = compare_systems(folder["metrics"], records["other"], benchmark)
     assert rows[0].difference.value > 0
     documents = benchmark.documents[:-1]
@@ -107,8 +107,8 @@ def test_figures_of_another_benchmark_are_not_taken(
 ):
     folder = ModelFolder(tmp_path / "model")
     folder.path.mkdir()
-    write_metrics(Metrics().with_evaluation("test", evaluation), folder)
-    with pytest.raises(DataError, match="holds no figures on 'gold', but on test"):
+    write_metrics(Metrics().with_evaluation(replace(evaluation, data="test.jsonl")), folder)
+    with pytest.raises(DataError, match=r"no figures on .*gold\.jsonl, but on test\.jsonl"):
         compare_systems(folder["metrics"], records["other"], benchmark)
     record = json.loads(folder["metrics"].read_text(encoding="utf-8"))
-    assert record["evaluations"]["test"]["scorer"] == evaluation.scorer
+    assert record["evaluations"]["test.jsonl"]["scorer"] == evaluation.scorer

@@ -130,6 +130,10 @@ def test_same_id_twice_is_an_error(tmp_path: Path):
     other = record(text="نص قصير", sentences=[{"start": 0, "end": 7}], entities=[])
     problems = check(tmp_path, record(), other)
     assert ["again" in p.message for p in problems] == [True]
+    path = tmp_path / "twice.jsonl"
+    path.write_text(f"{json.dumps(record())}\n{json.dumps(other)}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"twice\.jsonl:2: id .* again; see .*twice\.jsonl:1"):
+        read_corpus(path)
 
 
 def test_near_duplicates_ignore_harakat_and_short_sentences():

@@ -30,7 +30,7 @@ OWN = replace(
     ),
     entities=(Entity(6, 17, "ORG", 0.7), Entity(18, 23, "GPE", 0.9), Entity(38, 40, "DATE", 0.4)),
 )
-BENCHMARK = Benchmark("a", "a.jsonl", [GOLD], own_ruler(), "")
+BENCHMARK = Benchmark("a.jsonl", [GOLD], own_ruler(), "")
 
 
 def judged() -> Answers:

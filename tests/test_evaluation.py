@@ -20,7 +20,7 @@ TYPES = scheme().event_names
 
 
 def benchmark_of(documents: list[Document]) -> Benchmark:
-    return Benchmark("test", "test.jsonl", documents, own_ruler(), "0" * 64, {"odd lines": 3})
+    return Benchmark("test.jsonl", documents, own_ruler(), "0" * 64, "documents", {"odd lines": 3})
 
 
 def judged(document: Document, events: np.ndarray) -> Judgement:
@@ -214,7 +214,7 @@ def test_other_documents_are_refused(documents: list[Document]):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_system_that_shares_no_task_with_the_benchmark_is_refused():
     gold = Document("a", "عاد أحمد", (Sentence(0, 8),), (Entity(4, 8, "PERS"),))
-    benchmark = Benchmark("anercorp", "public:anercorp", [gold], anercorp_ruler(), "0" * 64)
+    benchmark = Benchmark("public:anercorp", [gold], anercorp_ruler(), "0" * 64, "sentences")
     answers = replace(
         answers_of([judged(replace(gold, entities=()), np.zeros((1, len(TYPES))))], Calibration()),
         entities=False,

@@ -15,6 +15,7 @@ from marsad.metrics import (
     Metrics,
     SeedReport,
     Spread,
+    StressReport,
     StressResult,
     metrics_schema,
     read_metrics,
@@ -40,12 +41,14 @@ def evaluation(documents: list[Document]) -> Evaluation:
 def metrics(evaluation: Evaluation) -> Metrics:
     """A record with all its parts."""
     few = replace(evaluation, model=None, trust={}, defects={})
+    provenance = ("test.jsonl", "0" * 64, "e" * 16, 3, "model.onnx")
     change = Change(before=1 / 3, after=0.25, support=7, flips=0.5, judged=9)
+    typos = StressResult("one", "invariant", None, 5, change, change, None)
     return Metrics(
-        evaluations={"test": evaluation, "public": few},
+        evaluations={evaluation.data: evaluation, "public": few},
         export=ExportReport(18, 1e-5, 0.75, 1000, int8_score=0.7, int8_bytes=300, int8_kept=2),
-        seeds={"test": SeedReport("test.jsonl", "0" * 64, (13, 14), {"F1": Spread(0.5, 0.01)})},
-        stress={"test": {"typos": StressResult("one", "letters", None, 5, change, change, None)}},
+        seeds={"test": SeedReport(*provenance, (13, 14), {"F1": Spread(0.5, 0.01)})},
+        stress={"test": StressReport(*provenance, "f" * 16, {"typos": typos})},
     )
 
 
@@ -72,9 +75,9 @@ def test_evaluation_takes_the_place_of_an_earlier_one(
 ):
     write_metrics(metrics, folder)
     changed = replace(evaluation, overall=0.125)
-    record(folder, "test", changed)
+    record(folder, changed)
     now = read_metrics(folder)
-    assert now.evaluations == {**metrics.evaluations, "test": changed}
+    assert now.evaluations == {**metrics.evaluations, changed.data: changed}
     assert (now.export, now.seeds, now.stress) == (metrics.export, metrics.seeds, metrics.stress)
 
 
@@ -84,9 +87,9 @@ def test_written_record_fits_the_schema(metrics: Metrics, folder: ModelFolder):
     write_metrics(metrics, folder)
     written = json.loads(folder["metrics"].read_text(encoding="utf-8"))
     validator.validate(written)
-    written["evaluations"]["test"]["scorer"] = "three"
+    written["evaluations"]["test.jsonl"]["scorer"] = "three"
     assert [list(e.path) for e in validator.iter_errors(written)] == [
-        ["evaluations", "test", "scorer"]
+        ["evaluations", "test.jsonl", "scorer"]
     ]
 
 
@@ -100,7 +103,7 @@ def test_lists_of_numbers_go_on_one_line(metrics: Metrics, folder: ModelFolder):
     write_metrics(metrics, folder)
     text = folder["metrics"].read_text(encoding="utf-8")
     assert '"seeds": [ 13, 14 ]' in text
-    counts = metrics.evaluations["test"].counts["entities"]
+    counts = metrics.evaluations["test.jsonl"].counts["entities"]
     row, name = next((row, name) for row in counts.values() for name in row)
     assert f'"{name}": [ {", ".join(map(str, row[name]))} ]' in text
 

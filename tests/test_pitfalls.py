@@ -141,7 +141,7 @@ def test_recorded_results_of_different_splits_are_not_compared(
         compare_evaluations(*evaluations)
     model = ModelFolder(tmp_path / "model")
     model.path.mkdir()
-    write_metrics(Metrics().with_evaluation("test", evaluations[1]), model)
+    write_metrics(Metrics().with_evaluation(replace(evaluations[1], data=one.data)), model)
     with pytest.raises(DataError, match=r"of another SHA-256 than .*; evaluate the model again"):
         compare_systems(model["metrics"], Path(one.data), one)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from marsad.calibration import Abstention, Calibration, Curve
 from marsad.document import Document
 from marsad.labels import scheme
 from marsad.reader import Reader
@@ -113,6 +114,19 @@ def peak_of(words: int) -> int:
 def test_memory_grows_with_the_record_alone():
     small, large = peak_of(20_000), peak_of(200_000)
     assert large - small < 30_000  # the text is 2 MB, its 25,000 sentences are the rest
+
+
+def test_what_is_decided_at_once_is_what_is_decided_later(
+    documents: list[Document], tokenizer: Tokenizer
+):
+    thresholds = dict.fromkeys(scheme().event_names, 0.3)
+    calibration = Calibration(
+        Curve(0.5, {"GPE": 0.4}), Curve(0.7, {"siege": -0.2}), thresholds, Abstention(0.3, 0.4)
+    )
+    reader = Reader(tokenizer, oracle_settings(SPECIAL), Noise(), calibration=calibration)
+    later = [judgement.decide(calibration) for judgement in reader.judge(documents)]
+    assert list(reader.pipe(documents)) == later
+    assert any(document.warnings for document in later)
 
 
 @settings(max_examples=150, deadline=None)

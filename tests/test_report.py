@@ -135,7 +135,7 @@ def benchmark_file(documents: list[Document], tmp_path: Path) -> Path:
 def test_benchmark_without_names_of_a_task_has_no_table_of_it(scored: list[Document]):
     benchmark = open_benchmark("data/corpus/dev.jsonl")
     entities_alone = Benchmark(
-        "dev", "dev", benchmark.documents, replace(benchmark.ruler, events=()), benchmark.digest
+        "dev", benchmark.documents, replace(benchmark.ruler, events=()), benchmark.digest
     )
     evaluation = evaluate(Answers(scored, True, True, ""), entities_alone)
     assert evaluation.scores.events is None

@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from marsad.document import Document
+from marsad.fairness import FEWEST, fairness_gaps
 from marsad.metrics import Change, StressResult
-from marsad.robustness import fairness_gaps, stress_model
+from marsad.robustness import stress_model
 from marsad.stress import STRESSES
 
 
@@ -68,17 +69,36 @@ def test_only_rewritten_sentences_count(some: list[Document]):
     assert result.entities.support < sum(len(d.entities) for d in some)
 
 
-def test_gap_is_between_the_groups_read_best_and_worst():
-    def recalled(group: str, after: float) -> StressResult:
-        change = Change(0.9, after, 50, 0.1, 50)
-        return StressResult("", "invariant", group, 10, None, change, None)
+def test_a_model_of_one_task_is_stressed_in_that_alone(some: list[Document]):
+    for task, none, given in (("ner", "events", "entities"), ("events", "entities", "events")):
+        result = stress_model(Echo(), some, task=task)["typos"]
+        assert getattr(result, none) is None
+        assert getattr(result, given) is not None
+        assert (result.changed is None) == (task == "events")
 
+
+def recalled(group: str, after: float, mentions: int = 50) -> StressResult:
+    change = Change(0.9, after, mentions, 0.1, mentions)
+    return StressResult("", "invariant", group, 10, None, change, None)
+
+
+def test_gap_is_between_the_groups_read_best_and_worst():
     results = {
         "names_a": recalled("a", 0.9),
         "names_b": recalled("b", 0.6),
-        "names_c": recalled("c", 0.7),
+        "names_c": recalled("c", 0.7, mentions=40),
         "groups_a": recalled("a", 0.5),
+        "groups_b": recalled("b", 0.5, mentions=FEWEST - 1),
     }
     gaps = fairness_gaps(results)
-    assert gaps["names"] == (pytest.approx(0.3), "a", "b")
-    assert gaps["groups"] == (0, "a", "a")
+    assert set(gaps) == {"names"}  # a group with few mentions says nothing of its kind
+    gap = gaps["names"]
+    assert (gap.value, gap.best, gap.worst, gap.mentions) == (pytest.approx(0.3), "a", "b", 40)
+
+
+def test_chance_alone_makes_a_gap():
+    """Of 14 groups with 50 mentions, all read with recall 0.7, the widest two differ by 0.2."""
+    results = {f"names_{i}": recalled(str(i), 0.7) for i in range(14)}
+    gap = fairness_gaps(results)["names"]
+    assert gap.value == 0
+    assert 0.2 < gap.by_chance < 0.4

@@ -78,7 +78,7 @@ def test_name_output_and_seed_may_differ(
         run_folder(tmp_path / name, run_config, name=name, seed=seed)
         for name, seed in (("a", 1), ("b", 2))
     ]
-    with pytest.raises(ModelError, match=r"no config\.json in this folder"):  # the runs agree
+    with pytest.raises(ModelError, match="share no kind of model file"):  # the runs agree
         spread_over_seeds(folders, benchmark)
     assert not folders[0]["metrics"].exists()
 

@@ -67,7 +67,7 @@ def _rows(gold: Documents, own: Documents) -> Iterator[str]:
     for length in LENGTHS:
         cut = [[sentence[:length] for sentence in side] for side in tags]
         figure = f1_score(*cut, mode="strict", scheme=IOB2)
-        yield f"| seqeval, strict, labels cut to {length} words as run_ner does | {figure:.4f} |"
+        yield f"| seqeval, strict, labels cut to {length} words | {figure:.4f} |"
         unread = [_cut(document, length) for document in own]
         honest = score(gold, unread, entities=True, events=False).tables["entities"].micro.f1
         yield f"| marsad, strict, the same predictions | {honest:.4f} |"
@@ -95,7 +95,7 @@ def _sentence_tags(document: Document) -> Iterator[list[str]]:
 
 
 def _cut(document: Document, length: int) -> Document:
-    """Drop the mentions that begin behind the first words of their sentence."""
+    """Drop the mentions that end behind the first words of their sentence."""
     words = find_words(document.text)
     kept = []
     for sentence in document.sentences:

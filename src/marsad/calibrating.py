@@ -6,7 +6,7 @@ its own. Figures behind the choices made here stand in docs/experiments.md.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +17,17 @@ from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
 from marsad.calibration import Abstention, Calibration, Curve, logit, write_calibration
-from marsad.config import load_config
+from marsad.config import Task, load_config
 from marsad.corpus import read_corpus
 from marsad.decisions import Judgement
 from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.labels import scheme
+from marsad.metrics import Metrics, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder
-from marsad.runtime import load
+from marsad.reader import Watch
+from marsad.runtime import open_reader
 from marsad.scoring.reliability import level_for_risk
-from marsad.systems import Watch
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -62,37 +63,57 @@ def fit_calibration(
     judgements: Sequence[Judgement],
     gold: Sequence[Document],
     *,
+    task: Task,
     fitted_on: str,
     most_risk: float | None = None,
 ) -> Calibration:
     """Fit curves and thresholds, and the levels below which more than ``most_risk`` is wrong.
 
+    What the model does not read stays as it is.
+
     Args:
         judgements: what the model says of the documents.
         gold: the same documents, annotated.
-        fitted_on: names them.
+        task: what the model reads.
+        fitted_on: names the documents.
         most_risk: share of claims that may be wrong; None withholds nothing.
     """
-    names = scheme()
-    mentions, types = mention_decisions(judgements, gold), type_decisions(judgements, gold)
-    entities = fit_curve(mentions)
-    events = fit_curve(types)
-    probabilities, holds = types.probabilities(events), types.holds
-    by_sentence = (-1, len(names.event_names))
-    thresholds = fit_thresholds(probabilities.reshape(by_sentence), holds.reshape(by_sentence))
+    calibration = Calibration(fitted_on=fitted_on)
+    if task != "events":
+        mentions = mention_decisions(judgements, gold)
+        curve = fit_curve(mentions)
+        level = _level(mentions.probabilities(curve), mentions.holds, most_risk)
+        calibration = replace(calibration, entities=curve, abstain=Abstention(entities=level))
+    return calibration if task == "ner" else _with_events(calibration, judgements, gold, most_risk)
+
+
+def _with_events(
+    calibration: Calibration,
+    judgements: Sequence[Judgement],
+    gold: Sequence[Document],
+    most_risk: float | None,
+) -> Calibration:
+    types = type_decisions(judgements, gold)
+    curve = fit_curve(types)
+    probabilities, by_sentence = types.probabilities(curve), (-1, len(types.labels))
+    thresholds = fit_thresholds(
+        probabilities.reshape(by_sentence), types.holds.reshape(by_sentence)
+    ).round(3)
     reported = probabilities >= thresholds[types.names]
-    return Calibration(
-        entities=entities,
-        events=events,
-        thresholds=dict(zip(names.event_names, thresholds.round(3).tolist(), strict=True)),
-        abstain=Abstention()
-        if most_risk is None
-        else Abstention(
-            level_for_risk(mentions.probabilities(entities), mentions.holds, most=most_risk),
-            level_for_risk(probabilities[reported], holds[reported], most=most_risk),
-        ),
-        fitted_on=fitted_on,
+    level = _level(probabilities[reported], types.holds[reported], most_risk)
+    return replace(
+        calibration,
+        events=curve,
+        thresholds=dict(zip(types.labels, thresholds.tolist(), strict=True)),
+        abstain=replace(calibration.abstain, events=level),
     )
+
+
+def _level(probabilities: Floats, holds: Bools, most_risk: float | None) -> float:
+    """Return the level that keeps the risk; 0 where none is wanted or nothing is claimed."""
+    if most_risk is None or not len(holds):
+        return 0.0
+    return level_for_risk(probabilities, holds, most=most_risk)
 
 
 def calibrate(
@@ -104,6 +125,8 @@ def calibrate(
     watch: Watch = iter,
 ) -> Calibration:
     """Fit the calibration of a model file anew and write it into the folder.
+
+    Figures that were measured under the old one are removed, and the card that shows them.
 
     Args:
         folder: the model.
@@ -124,11 +147,14 @@ def calibrate(
     if data.resolve() == run.data.train.resolve():
         raise ConfigError(f"{data}: the model was trained on it; calibrate on other documents")
     gold = read_corpus(data)
-    reader = load(folder.path, file=file)
+    reader = open_reader(folder, file=file)
     judgements = list(reader.judge(watch(gold)))
-    calibration = fit_calibration(judgements, gold, fitted_on=str(data), most_risk=most_risk)
+    calibration = fit_calibration(
+        judgements, gold, task=run.task, fitted_on=str(data), most_risk=most_risk
+    )
     write_calibration(calibration, folder, reader.role)
-    folder.write_checksums()
+    folder["card"].unlink(missing_ok=True)
+    write_metrics(Metrics(export=read_metrics(folder).export), folder)
     return calibration
 
 
@@ -190,10 +216,18 @@ def _features(decisions: Decisions, spread: float) -> Floats:
 
 
 def _held_out_loss(features: Floats, decisions: Decisions) -> float:
-    """Return the log loss on documents that the curve was not fitted on."""
+    """Return the log loss on documents that the curve was not fitted on.
+
+    Infinite where they are too few, or too much alike, to be held out.
+    """
     probabilities = np.zeros(len(features))
-    folds = GroupKFold(min(FOLDS, len(np.unique(decisions.documents))))
+    documents = len(np.unique(decisions.documents))
+    if documents < 2:
+        return np.inf
+    folds = GroupKFold(min(FOLDS, documents))
     for train, test in folds.split(features, decisions.holds, decisions.documents):
+        if len(np.unique(decisions.holds[train])) < 2:
+            return np.inf
         model = _regression().fit(features[train], decisions.holds[train])
         probabilities[test] = model.predict_proba(features[test])[:, 1]
     return float(log_loss(decisions.holds, probabilities, labels=[False, True]))

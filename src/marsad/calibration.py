@@ -8,7 +8,7 @@ scaling with one common scale (Guo et al. 2017, "On Calibration of Modern Neural
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -73,8 +73,9 @@ class Calibration:
         for name in {*self.entities.shifts} - {*own.entity_names} | events - {*own.event_names}:
             raise ValueError(name)
 
+    @cached_property
     def threshold_row(self) -> Floats:
-        """Return the probability from which each type is reported, in the scheme's order."""
+        """The probability from which each type is reported, (types,), in the scheme's order."""
         return np.array([self.thresholds.get(name, 0.5) for name in scheme().event_names])
 
     def abstaining(self, level: float | None) -> "Calibration":
@@ -140,8 +141,11 @@ def read_calibration(folder: ModelFolder, role: str) -> Calibration:
 
 
 def write_calibration(calibration: Calibration, folder: ModelFolder, role: str) -> None:
-    """Put the calibration of a model file into ``calibration.json``."""
-    others = read_calibrations(folder) if folder["calibration"].exists() else {}
+    """Put the calibration of a model file into ``calibration.json``; a damaged one is replaced."""
+    try:
+        others = read_calibrations(folder)
+    except ModelError:
+        others = {}
     text = _adapter().dump_json({**others, role: calibration}, indent=2).decode()
     with atomic_write(folder["calibration"]) as out:
         out.write(text + "\n")

@@ -10,10 +10,10 @@ from jinja2 import Environment, StrictUndefined
 
 from marsad.calibration import Calibration, read_calibration
 from marsad.errors import ModelError
+from marsad.fairness import fairness_gaps
 from marsad.files import atomic_write
 from marsad.metrics import Change, Evaluation, Metrics, read_metrics
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
-from marsad.robustness import fairness_gaps
 from marsad.runtime import PREFERENCE
 from marsad.scoring import Score
 from marsad.scoring.uncertainty import Interval
@@ -72,16 +72,15 @@ def render(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
     environment.globals |= {"pct": _percent, "span": _span, "table": _table}
-    environment.globals |= {"change": _change, "gaps": fairness_gaps}
+    environment.globals |= {"change": _change, "flips": _flips, "gaps": fairness_gaps}
     own = str(run["data"]["train"]).startswith(_OWN_CORPUS)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         settings=settings,
         run=run,
         metrics=metrics,
-        scorer=next(iter(metrics.evaluations.values())).scorer,
         calibration=calibration,
         tasks=_TASKS[settings.task],
-        flags=_flags(run, metrics.evaluations),
+        flags=_flags(run, calibration, metrics.evaluations),
         data_note=_OWN_CORPUS_NOTE if own else "",
         folder=folder.path,
     )
@@ -97,7 +96,7 @@ def card_data(settings: ModelSettings, run: Mapping[str, Any], metrics: Metrics)
     results = [
         EvalResult(
             task_type=task,
-            dataset_type=name,
+            dataset_type=name.removeprefix("public:"),
             dataset_name=evaluation.data,
             metric_type="f1",
             metric_name=f"{metric} micro F1",
@@ -120,11 +119,15 @@ def card_data(settings: ModelSettings, run: Mapping[str, Any], metrics: Metrics)
     )
 
 
-def _flags(run: Mapping[str, Any], evaluations: Mapping[str, Evaluation]) -> str:
+def _flags(
+    run: Mapping[str, Any], calibration: Calibration, evaluations: Mapping[str, Evaluation]
+) -> str:
     """Say in one sentence what a hasty reader must not miss."""
-    seen = {run["data"]["train"], run["data"]["dev"]} & {e.data for e in evaluations.values()}
+    learnt_from = [run["data"]["train"], run["data"]["dev"], calibration.fitted_on or ""]
+    known = {Path(data).resolve() for data in learnt_from}
+    seen = sorted(name for name in evaluations if Path(name).resolve() in known)
     if seen:
-        return f"Figures on {', '.join(sorted(seen))} are on data that training or selection saw."
+        return f"Figures on {', '.join(seen)} are on data that training or selection saw."
     return ""
 
 
@@ -136,11 +139,14 @@ def _span(interval: Interval | None) -> str:
     return f" ({_percent(interval.low)} to {_percent(interval.high)})" if interval else ""
 
 
-def _change(change: Change | None, flips: bool = True) -> str:
+def _change(change: Change | None) -> str:
     if change is None:
-        return "– | – | –" if flips else "– | –"
-    cells = [_percent(change.before), _percent(change.after)]
-    return " | ".join([*cells, f"{_percent(change.flips)} %"] if flips else cells)
+        return "–"
+    return f"{_percent(change.before)} → {_percent(change.after)} ({change.support})"
+
+
+def _flips(change: Change | None) -> str:
+    return f"{_percent(change.flips)} %" if change else "–"
 
 
 def _table(rows: Mapping[str, Score], micro: Score | None, head: str) -> str:

@@ -11,8 +11,9 @@ from marsad.errors import DataError
 from marsad.evaluation import evaluate
 from marsad.metrics import Counted, Evaluation, read_metrics
 from marsad.model_folder import ModelFolder
+from marsad.reader import Watch
 from marsad.scoring.uncertainty import Counts, Difference, compare, macro_f1, micro_f1
-from marsad.systems import Watch, ask_system
+from marsad.systems import ask_system
 
 FIGURES = {"micro F1": micro_f1, "macro F1": macro_f1}
 _MUST_AGREE = {
@@ -36,7 +37,12 @@ class Row:
 
 
 def compare_systems(
-    one: Path, other: Path, benchmark: Benchmark, *, watch: Watch = iter
+    one: Path,
+    other: Path,
+    benchmark: Benchmark,
+    *,
+    labels: Mapping[str, str] | None = None,
+    watch: Watch = iter,
 ) -> list[Row]:
     """Compare two systems on a benchmark.
 
@@ -48,21 +54,26 @@ def compare_systems(
             these documents, or the systems share no task.
         ModelError: a folder holds no usable model.
     """
-    return compare_evaluations(*(_evaluation(path, benchmark, watch) for path in (one, other)))
+    sides = []
+    for path in (one, other):
+        if path.name == ModelFolder.FILES["metrics"]:
+            sides.append(_recorded(path, benchmark))
+        else:
+            answers = ask_system(path, benchmark.documents, labels=labels, watch=watch)
+            sides.append(evaluate(answers, benchmark))
+    return compare_evaluations(*sides)
 
 
-def _evaluation(path: Path, benchmark: Benchmark, watch: Watch) -> Evaluation:
-    if path.name != ModelFolder.FILES["metrics"]:
-        return evaluate(ask_system(path, benchmark.documents, watch=watch), benchmark)
+def _recorded(path: Path, benchmark: Benchmark) -> Evaluation:
     recorded = read_metrics(ModelFolder(path.parent)).evaluations
-    if benchmark.name not in recorded:
+    if benchmark.data not in recorded:
         known = ", ".join(recorded) or "nothing"
-        raise DataError(f"{path}: holds no figures on {benchmark.name!r}, but on {known}")
-    evaluation = recorded[benchmark.name]
+        raise DataError(f"{path}: holds no figures on {benchmark.data}, but on {known}")
+    evaluation = recorded[benchmark.data]
     if evaluation.data_sha256 != benchmark.digest:
         raise DataError(
-            f"{path}: its figures on {benchmark.name!r} are of {_MUST_AGREE['data_sha256']} than "
-            f"{benchmark.data}; evaluate the model again"
+            f"{path}: its figures on {benchmark.data} are of {_MUST_AGREE['data_sha256']} than the "
+            "file has now; evaluate the model again"
         )
     return evaluation
 

@@ -1,11 +1,13 @@
 """How far the probabilities of a system's answers can be trusted, on a benchmark."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from marsad.benchmarks import Benchmark
+from marsad.calibration import Abstention
 from marsad.document import Document
 from marsad.scoring.reliability import Reliability, Trust, reliability, risk_curve
 from marsad.systems import Answers
@@ -32,18 +34,12 @@ def measure_trust(answers: Answers, benchmark: Benchmark) -> Mapping[str, Trust]
 
 def _without_silence(answers: Answers) -> Answers:
     """Return the answers as they are without abstention: risk is measured at every level."""
-    if answers.judgements is None or answers.calibration is None:
+    calibration = answers.calibration
+    if answers.judgements is None or calibration is None or calibration.abstain == Abstention():
         return answers
-    calibration = answers.calibration.abstaining(0.0)
+    calibration = calibration.abstaining(0.0)
     documents = [judgement.decide(calibration) for judgement in answers.judgements]
-    return Answers(
-        documents,
-        answers.entities,
-        answers.events,
-        answers.source,
-        judgements=answers.judgements,
-        calibration=calibration,
-    )
+    return replace(answers, documents=documents, calibration=calibration)
 
 
 def _entity_trust(answers: Answers, benchmark: Benchmark) -> dict[str, Trust]:
@@ -68,10 +64,10 @@ def _event_trust(answers: Answers, benchmark: Benchmark) -> dict[str, Trust]:
 def _trust(
     task: str, raw: Claims | None, given: Claims | None, claims: Claims | None
 ) -> dict[str, Trust]:
-    if given is None or claims is None:
+    if given is None or claims is None or not len(claims[0]):
         return {}
     before: Reliability | None = reliability(*raw) if raw is not None else None
-    return {task: Trust(before, reliability(*given), risk_curve(*claims))}
+    return {task: Trust(before, reliability(*given), reliability(*claims), risk_curve(*claims))}
 
 
 def _mention_claims(documents: Sequence[Document], benchmark: Benchmark) -> Claims | None:

@@ -65,7 +65,8 @@ def read_corpus(path: Path) -> list[Document]:
         DataError: the file is unreadable or has an error; the message names the first.
     """
     placed = list(read_placed(path))
-    errors = [p for p in check_documents(placed) if p.level == "error"]
+    found = [*check_documents(placed), *check_ids(placed)]
+    errors = [p for p in found if p.level == "error"]
     if errors:
         more = f" (and {len(errors) - 1} more; run: marsad data check {path})" if errors[1:] else ""
         raise DataError(f"{errors[0].where}: {errors[0].message}{more}")
@@ -188,15 +189,20 @@ def word_trigrams(text: str) -> frozenset[tuple[str, str, str]]:
     return frozenset(zip(words, words[1:], words[2:], strict=False))
 
 
-def check_duplicates(by_file: Mapping[Path, Sequence[Placed]]) -> list[Problem]:
-    """Find ids given twice, and sentences that repeat most of another's word 3-grams."""
+def check_ids(placed: Iterable[Placed]) -> list[Problem]:
+    """Find document ids that are given twice."""
     problems = []
     first_at: dict[str, str] = {}
-    for items in by_file.values():
-        for item in items:
-            if other := first_at.get(item.document.id):
-                problems.append(Problem(item.where, f"id {item.document.id!r} again; see {other}"))
-            first_at.setdefault(item.document.id, item.where)
+    for item in placed:
+        if other := first_at.get(item.document.id):
+            problems.append(Problem(item.where, f"id {item.document.id!r} again; see {other}"))
+        first_at.setdefault(item.document.id, item.where)
+    return problems
+
+
+def check_duplicates(by_file: Mapping[Path, Sequence[Placed]]) -> list[Problem]:
+    """Find ids given twice, and sentences that repeat most of another's word 3-grams."""
+    problems = check_ids([item for items in by_file.values() for item in items])
     sentences = [
         (item.where, item.document.text[s.start : s.end])
         for items in by_file.values()

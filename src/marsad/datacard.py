@@ -13,8 +13,7 @@ from marsad import __version__
 from marsad.corpus import read_corpus
 from marsad.document import Document
 from marsad.errors import DataError
-from marsad.files import atomic_write, read_text
-from marsad.model_folder import sha256
+from marsad.files import atomic_write, read_text, sha256
 from marsad.stats import CorpusStats, count
 
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"

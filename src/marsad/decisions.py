@@ -58,7 +58,7 @@ def report_events(
     probabilities = calibration.events(scores, names.event_names)
     return tuple(
         Event(names.event_names[i], names.realis_names[realis[i]], float(probabilities[i]))
-        for i in np.flatnonzero(probabilities >= calibration.threshold_row())
+        for i in np.flatnonzero(probabilities >= calibration.threshold_row)
     )
 
 

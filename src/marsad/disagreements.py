@@ -12,6 +12,7 @@ from typing import Any, Literal
 from marsad.benchmarks import Benchmark
 from marsad.decisions import Judgement
 from marsad.document import Document, Sentence
+from marsad.scoring.matching import pair_mentions
 from marsad.scoring.mistakes import Kind, Mistake, find_mistakes
 from marsad.systems import Answers
 
@@ -47,7 +48,7 @@ def rank_entities(answers: Answers, benchmark: Benchmark) -> list[Disagreement]:
     found = [
         _of_mention(mistake, own.sentences, judgement)
         for gold, own, judgement in _read(answers, benchmark)
-        for mistake in find_mistakes(gold, own)
+        for mistake in find_mistakes(gold, pair_mentions(gold, own))
     ]
     return surest_first(found)
 

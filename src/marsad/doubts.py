@@ -16,13 +16,13 @@ from pathlib import Path
 from marsad.benchmarks import Benchmark, open_benchmark
 from marsad.calibration import CHECKPOINT
 from marsad.config import RunConfig
-from marsad.corpus import read_corpus
 from marsad.disagreements import Disagreement, rank_entities, rank_events, surest_first
 from marsad.document import Document
 from marsad.errors import ConfigError
+from marsad.reader import Watch
 from marsad.runtime import load
 from marsad.splits import bucket_of
-from marsad.systems import Watch, ask_reader
+from marsad.systems import ask_reader
 from marsad.training import train
 
 log = logging.getLogger(__name__)
@@ -43,15 +43,16 @@ def find_doubts(config: RunConfig, *, folds: int, watch: Watch = iter) -> list[D
     if folds < 2:
         raise ConfigError(f"{folds} folds: give at least 2, so that no model reads what it learnt")
     benchmark = open_benchmark(str(config.data.train))
+    fold_of = {d.id: bucket_of(d.id, folds) for d in benchmark.documents}
+    if len(set(fold_of.values())) < folds:
+        raise ConfigError(
+            f"{config.data.train}: {len(benchmark.documents)} documents leave a fold of "
+            f"{folds} empty; give fewer folds"
+        )
     found: list[Disagreement] = []
     for fold in range(folds):
-        held_out = [d for d in benchmark.documents if bucket_of(d.id, folds) == fold]
-        rest = [d for d in benchmark.documents if bucket_of(d.id, folds) != fold]
-        if not held_out or not rest:
-            raise ConfigError(
-                f"{config.data.train}: {len(benchmark.documents)} documents leave a fold of "
-                f"{folds} empty; give fewer folds"
-            )
+        held_out = [d for d in benchmark.documents if fold_of[d.id] == fold]
+        rest = [d for d in benchmark.documents if fold_of[d.id] != fold]
         log.info("fold %d of %d: %d documents held out", fold + 1, folds, len(held_out))
         found += _read_fold(config, rest, replace(benchmark, documents=held_out), watch)
     return in_turn(found)
@@ -76,7 +77,6 @@ def _read_fold(
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "train.jsonl"
         data.write_text("".join(f"{d.to_json()}\n" for d in rest), encoding="utf-8")
-        read_corpus(data)
         run = config.model_copy(
             update={
                 "data": config.data.model_copy(update={"train": data}),

@@ -9,13 +9,13 @@ from marsad.errors import DataError
 from marsad.labels import scheme
 from marsad.metrics import Counted, Evaluation, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder
-from marsad.reader import Reader
+from marsad.reader import Reader, Watch
 from marsad.scoring import SCORER_VERSION, Scores, score
 from marsad.scoring.entities import paired
 from marsad.scoring.events import event_counts
 from marsad.scoring.matching import entity_counts
 from marsad.scoring.uncertainty import Counts
-from marsad.systems import Answers, Watch, ask_reader
+from marsad.systems import Answers, ask_reader
 
 
 def score_reader(reader: Reader, documents: Sequence[Document], *, watch: Watch = iter) -> Scores:
@@ -54,6 +54,7 @@ def evaluate(answers: Answers, benchmark: Benchmark) -> Evaluation:
     return Evaluation(
         data=benchmark.data,
         data_sha256=benchmark.digest,
+        unit=benchmark.unit,
         ruler=ruler.name,
         scheme=scheme().digest,
         scorer=SCORER_VERSION,
@@ -83,8 +84,7 @@ def _count(answers: Answers, benchmark: Benchmark) -> Iterator[tuple[str, Counte
 
 def _by_document(counts: Counts, ids: Sequence[str], names: Sequence[str]) -> Counted:
     """Return what is not 0; in a strict count what is found and what is right are the same."""
-    numbers = counts[..., 1:].astype(int)
-    numbers = numbers[..., [1, 0, 2]]  # right, annotated, claimed
+    numbers = counts[..., [2, 1, 3]].astype(int)  # right, annotated, claimed
     return {
         id_: {name: (*own.tolist(),) for name, own in zip(names, row, strict=True) if own.any()}
         for id_, row in zip(ids, numbers, strict=True)
@@ -92,6 +92,10 @@ def _by_document(counts: Counts, ids: Sequence[str], names: Sequence[str]) -> Co
     }
 
 
-def record(folder: ModelFolder, name: str, evaluation: Evaluation) -> None:
-    """Put an evaluation into a model's ``metrics.json``."""
-    write_metrics(read_metrics(folder).with_evaluation(name, evaluation), folder)
+def record(folder: ModelFolder, evaluation: Evaluation) -> None:
+    """Put an evaluation into a model's ``metrics.json``.
+
+    Raises:
+        ModelError: the file that is there is damaged.
+    """
+    write_metrics(read_metrics(folder).with_evaluation(evaluation), folder)

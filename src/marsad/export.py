@@ -28,10 +28,9 @@ from marsad.metrics import ExportReport, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 from marsad.modeling import MarsadModel, load_model
 from marsad.quantization import quantize, rank_by_error
-from marsad.reader import WORD_HEADS, Backend, Floats, Reader
+from marsad.reader import WORD_HEADS, Backend, Floats, Reader, Watch
 from marsad.runtime import OnnxBackend, read_tokenizer
 from marsad.scoring import score
-from marsad.systems import Watch
 from marsad.text.windows import Batch, SpecialIds, make_batch
 from marsad.torch_backend import TorchBackend
 
@@ -59,6 +58,7 @@ def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter
     reader = Reader(read_tokenizer(folder["tokenizer"]), settings, TorchBackend(model))
     _, reference = fit_and_score(reader, run, dev, watch=watch)
     difference = _export_fp32(model, settings, folder, run.export)
+    folder.write_checksums()
     report = ExportReport(OPSET, difference, reference, folder["onnx"].stat().st_size)
     if run.export.int8 if int8 is None else int8:
         int8_score, kept = _export_int8(reader, folder, dev, reference, run, watch)
@@ -75,10 +75,9 @@ def fit_and_score(
 
     Thresholds that were fitted to another file's scores would count against this one.
     """
-    judgements = list(reader.judge(watch(dev)))
-    calibration = fit_calibration(judgements, dev, fitted_on=str(run.data.dev))
+    judgements, task = list(reader.judge(watch(dev))), run.task
+    calibration = fit_calibration(judgements, dev, task=task, fitted_on=str(run.data.dev))
     decided = [judgement.decide(calibration) for judgement in judgements]
-    task = run.task
     scores = score(dev, decided, entities=task != "events", events=task != "ner")
     return calibration, scores.overall
 

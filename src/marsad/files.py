@@ -1,5 +1,6 @@
 """Files of the user: read with a clear word on what is wrong, written whole or not at all."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -72,9 +73,18 @@ def read_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``, renamed to it when the block ends without error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    """Yield a temporary path beside ``path``, renamed to it when the block ends without error.
+
+    Raises:
+        DataError: nothing can be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+        )
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); name another") from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -90,6 +100,12 @@ def atomic_write(path: Path) -> Iterator[TextIO]:
     """Open ``path`` for writing UTF-8; it appears whole at the end of the block or not at all."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
         yield out
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _umask() -> int:

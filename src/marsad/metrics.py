@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from marsad.benchmarks.benchmark import Unit
 from marsad.closed import close_schema, parse_closed
 from marsad.errors import ModelError
 from marsad.files import atomic_write
@@ -28,12 +29,14 @@ Counted = Mapping[str, Mapping[str, tuple[int, int, int]]]
 class Evaluation:
     """The scores of one system on one benchmark, and what must be equal to compare them.
 
-    ``read_with`` is the model file, or the file of predictions; ``model`` the digest of the former.
+    ``unit`` is what a document of the data is. ``read_with`` is the model file, or the file of
+    predictions; ``model`` the digest of the former.
     ``documents`` are the ids that ``counts`` are of. ``defects`` counts what was wrong in the data.
     """
 
     data: str
     data_sha256: str
+    unit: Unit
     ruler: str
     scheme: str
     scorer: int
@@ -74,10 +77,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class SeedReport:
-    """Figures of runs that differ in their seed alone."""
+    """Figures of runs that differ in their seed alone, each read with the same kind of file."""
 
     data: str
     data_sha256: str
+    scheme: str
+    scorer: int
+    read_with: str
     seeds: tuple[int, ...]
     figures: Mapping[str, Spread]
 
@@ -116,17 +122,30 @@ class StressResult:
 
 
 @dataclass(frozen=True)
+class StressReport:
+    """The results of the stress suite on one file of documents, by the name of the stress."""
+
+    data: str
+    data_sha256: str
+    scheme: str
+    scorer: int
+    read_with: str
+    model: str
+    results: Mapping[str, StressResult]
+
+
+@dataclass(frozen=True)
 class Metrics:
-    """The record of a model. Evaluations and what hangs on them bear the name of the benchmark."""
+    """The record of a model. Evaluations and the like are found by the data that they are of."""
 
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     export: ExportReport | None = None
     seeds: Mapping[str, SeedReport] = field(default_factory=dict)
-    stress: Mapping[str, Mapping[str, StressResult]] = field(default_factory=dict)
+    stress: Mapping[str, StressReport] = field(default_factory=dict)
 
-    def with_evaluation(self, name: str, evaluation: Evaluation) -> "Metrics":
-        """Return the record with an evaluation, in place of an earlier one of that name."""
-        return replace(self, evaluations={**self.evaluations, name: evaluation})
+    def with_evaluation(self, evaluation: Evaluation) -> "Metrics":
+        """Return the record with an evaluation, in place of an earlier one on that data."""
+        return replace(self, evaluations={**self.evaluations, evaluation.data: evaluation})
 
 
 @cache

@@ -1,6 +1,5 @@
 """A model folder: which files it holds, what they say of the model, and their checksums."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -9,7 +8,7 @@ from typing import Any, ClassVar
 
 from marsad.config import Task
 from marsad.errors import ModelError
-from marsad.files import atomic_write
+from marsad.files import atomic_write, sha256
 from marsad.labels import Scheme, read_scheme, scheme
 from marsad.text.cleaning import Cleaning, read_cleaning
 from marsad.text.windows import Pooling, SpecialIds
@@ -112,12 +111,6 @@ class ModelSettings:
     def to_config(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
         return asdict(self)
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_settings(folder: ModelFolder) -> ModelSettings:

@@ -38,6 +38,10 @@ WORD_HEADS = ("tags", "proclitics")
 SENTENCE_HEADS = ("events", "realis")
 
 
+# Passes documents on, and may show how far they are.
+Watch = Callable[[Sequence[Document]], Iterable[Document]]
+
+
 class Backend(Protocol):
     """Runs the encoder and the heads of a model on one batch.
 
@@ -117,6 +121,18 @@ class Reader:
     def over(self, backend: Backend) -> "Reader":
         """Return a reader over another backend of the same model."""
         return Reader(self.tokenizer, self.settings, backend, calibration=self.calibration)
+
+    def calibrated(self, calibration: Calibration) -> "Reader":
+        """Return the reader with another calibration."""
+        return Reader(
+            self.tokenizer,
+            self.settings,
+            self.backend,
+            calibration=calibration,
+            role=self.role,
+            source=self.source,
+            digest=self.stamp.digest,
+        )
 
     def __call__(self, text: str | Document) -> Document:
         """Read one text, or one document whose sentences are given."""

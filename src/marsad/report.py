@@ -9,10 +9,10 @@ from markupsafe import Markup
 from marsad.benchmarks import Benchmark
 from marsad.disagreements import Disagreement, rank_entities, rank_events
 from marsad.errors import MissingExtraError
+from marsad.fairness import fairness_gaps
 from marsad.files import atomic_write
 from marsad.labels import OUTSIDE, scheme
 from marsad.metrics import Evaluation, StressResult
-from marsad.robustness import fairness_gaps
 from marsad.systems import Answers
 
 try:
@@ -21,7 +21,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError(error.name or "matplotlib", "report") from None
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
-SHOWN = 50  # errors of each task
+SHOWN = 50  # errors of each sort
 _CONTEXT = 160  # characters around what is marked
 
 
@@ -43,6 +43,9 @@ def write_report(
         benchmark: what it was asked.
         evaluation: the scores of the one on the other.
         stress: results of the stress suite, where it was run.
+
+    Raises:
+        DataError: the page cannot be written there.
     """
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True

@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 
 from marsad.calibration import read_calibration
 from marsad.errors import MissingExtraError, ModelError
-from marsad.model_folder import ModelFolder, read_settings, sha256
+from marsad.files import sha256
+from marsad.model_folder import ModelFolder, read_settings
 from marsad.reader import Backend, Reader
 from marsad.text.windows import Batch
 
@@ -72,6 +73,13 @@ def load(path: str | Path, *, file: str | None = None, abstain: float | None = N
         ModelError: there is no usable model in the folder, or a file fails its checksum.
     """
     folder = ModelFolder(Path(path))
+    reader = open_reader(folder, file=file)
+    folder.verify("calibration")
+    return reader.calibrated(read_calibration(folder, reader.role).abstaining(abstain))
+
+
+def open_reader(folder: ModelFolder, *, file: str | None = None) -> Reader:
+    """Load a model folder without its calibration; see :func:`load`."""
     settings = read_settings(folder)
     present = [role for role in PREFERENCE if folder[role].exists()]
     if file is not None and file not in PREFERENCE:
@@ -80,7 +88,7 @@ def load(path: str | Path, *, file: str | None = None, abstain: float | None = N
         raise ModelError(f"{folder.path}: no model file in this folder; train or export it")
     role = file or present[0]
     folder.require(role, "export it with `marsad export`")
-    folder.verify("config", "labels", "calibration", "tokenizer", role)
+    folder.verify("config", "labels", "tokenizer", role)
     tokenizer = read_tokenizer(folder.require("tokenizer", "take the folder anew"))
     backend = _backend(folder, role)
     log.info("reading with %s", folder[role].name)
@@ -88,7 +96,6 @@ def load(path: str | Path, *, file: str | None = None, abstain: float | None = N
         tokenizer,
         settings,
         backend,
-        calibration=read_calibration(folder, role).abstaining(abstain),
         role=role,
         source=folder[role].name,
         digest=sha256(folder[role])[:16],

@@ -7,12 +7,15 @@ from statistics import mean, stdev
 
 from marsad.benchmarks import Benchmark
 from marsad.config import RunConfig, load_config
-from marsad.errors import ConfigError, DataError
+from marsad.errors import ConfigError, DataError, ModelError
 from marsad.evaluation import evaluate
+from marsad.labels import scheme
 from marsad.metrics import SeedReport, Spread, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder
-from marsad.scoring import Scores
-from marsad.systems import Watch, ask_system
+from marsad.reader import Watch
+from marsad.runtime import PREFERENCE
+from marsad.scoring import SCORER_VERSION, Scores
+from marsad.systems import ask_system
 
 _MAY_DIFFER = ("name", "output", "seed")
 
@@ -27,25 +30,40 @@ def spread_over_seeds(
         ModelError: a folder holds no usable model.
         DataError: the models read none of what is annotated.
     """
-    seeds = _check_runs(folders)
+    seeds, file = _check_runs(folders), _shared_file(folders)
     runs = []
     for folder in folders:
-        answers = ask_system(folder.path, benchmark.documents, watch=watch)
+        answers = ask_system(folder.path, benchmark.documents, file=file, watch=watch)
         runs.append(figures(evaluate(answers, benchmark).scores))
     report = SeedReport(
         data=benchmark.data,
         data_sha256=benchmark.digest,
+        scheme=scheme().digest,
+        scorer=SCORER_VERSION,
+        read_with=ModelFolder.FILES[file],
         seeds=seeds,
         figures={name: _spread([run[name] for run in runs]) for name in runs[0]},
     )
     metrics = read_metrics(folders[0])
-    seeded = {**metrics.seeds, benchmark.name: report}
+    seeded = {**metrics.seeds, benchmark.data: report}
     write_metrics(replace(metrics, seeds=seeded), folders[0])
     return report
 
 
+def _shared_file(folders: Sequence[ModelFolder]) -> str:
+    """Return the role of the first model file, in the order of preference, that all runs have."""
+    for role in PREFERENCE:
+        if all(folder[role].exists() for folder in folders):
+            return role
+    raise ModelError(f"{folders[0].path} and the others share no kind of model file; export them")
+
+
 def figures(scores: Scores) -> Mapping[str, float]:
-    """Return the figures of record by name."""
+    """Return the figures of record by name.
+
+    Raises:
+        DataError: nothing was scored.
+    """
     found: dict[str, float] = {}
     if scores.entities:
         found |= {

@@ -1,6 +1,6 @@
 """Systems: a model folder, or a file of what some other system predicted."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,12 +10,11 @@ import numpy.typing as npt
 from marsad.calibration import Calibration
 from marsad.decisions import Judgement
 from marsad.document import Document
+from marsad.errors import DataError
 from marsad.labels import OUTSIDE, scheme
 from marsad.predictions import read_predictions
-from marsad.reader import Reader
+from marsad.reader import Reader, Watch
 from marsad.runtime import load
-
-Watch = Callable[[Sequence[Document]], Iterable[Document]]
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,16 @@ def ask_system(
         DataError: the predictions are malformed, or not of these documents.
         ModelError: the folder holds no usable model.
     """
+    if not path.exists():
+        raise DataError(f"{path}: no such model folder or file of predictions; check the path")
     if path.is_dir():
         return ask_reader(load(path, file=file), gold, watch=watch)
     given = read_predictions(path, gold, name=form)
     documents = [_relabel(document, labels or {}) for document in given]
+    events = any(s.events for d in documents for s in d.sentences)
     return Answers(
         documents=documents,
-        entities=True,
-        events=any(s.events for d in documents for s in d.sentences),
+        entities=not events or any(d.entities for d in documents),
+        events=events,
         source=str(path),
     )

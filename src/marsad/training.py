@@ -57,7 +57,7 @@ def train(config: RunConfig) -> ModelFolder:
     trainer.train()
     reader = Reader(encoder.tokenizer.backend_tokenizer, settings, TorchBackend(model))
     judgements = list(reader.judge(dev))
-    calibration = fit_calibration(judgements, dev, fitted_on=str(config.data.dev))
+    calibration = fit_calibration(judgements, dev, task=config.task, fitted_on=str(config.data.dev))
     folder = save_run(model, config, settings, encoder, calibration)
     shutil.rmtree(config.output / CHECKPOINTS)
     return folder

@@ -9,8 +9,8 @@ from marsad.benchmarks.anercorp import LABELS, SENTENCES, read_benchmark, ruler
 from marsad.document import Document, Entity
 from marsad.errors import DataError
 from marsad.evaluation import evaluate
+from marsad.files import sha256
 from marsad.labels import scheme
-from marsad.model_folder import sha256
 from marsad.predictions import read_predictions
 from marsad.systems import Answers
 from tests.predictions.systems import Block, conll, write
@@ -47,7 +47,7 @@ def mentions(document: Document) -> list[tuple[str, str]]:
 
 
 def test_sentences_become_documents(benchmark: Benchmark, tmp_path: Path):
-    assert (benchmark.name, benchmark.data) == ("anercorp", "public:anercorp")
+    assert (benchmark.data, benchmark.unit) == ("public:anercorp", "sentences")
     assert benchmark.digest == sha256(tmp_path / "anercorp" / "camel_test.txt")
     assert len(benchmark.documents) == SENTENCES
     first = benchmark.documents[0]

@@ -8,7 +8,7 @@ import pytest
 from marsad.benchmarks import PUBLIC, SOURCE_VARIABLE, Benchmark, open_benchmark
 from marsad.document import Document
 from marsad.errors import DataError
-from marsad.model_folder import sha256
+from marsad.files import sha256
 from marsad.scoring import own_ruler
 from tests.conftest import CORPUS
 from tests.predictions.systems import write
@@ -37,7 +37,7 @@ def sizes(benchmark: Benchmark) -> tuple[int, int, int]:
 def test_file_of_our_own_is_a_benchmark(documents: list[Document]):
     path = CORPUS / "dev.jsonl"
     benchmark = open_benchmark(str(path))
-    assert (benchmark.name, benchmark.data, benchmark.defects) == ("dev", str(path), {})
+    assert (benchmark.data, benchmark.unit, benchmark.defects) == (str(path), "documents", {})
     assert benchmark.digest == sha256(path)
     assert benchmark.documents == documents
     assert benchmark.ruler == own_ruler()

@@ -4,6 +4,7 @@ from marsad.document import Document, Entity
 from marsad.labels import OUTSIDE
 from marsad.scoring import own_ruler, score
 from marsad.scoring.entities import paired
+from marsad.scoring.matching import pair_mentions
 from marsad.scoring.mistakes import count_confusions, count_mistakes, find_mistakes
 
 NAMES = ("PER", "ORG", "GPE")
@@ -57,21 +58,26 @@ def test_rows_of_a_confusion_are_the_support_and_columns_the_claims(documents: l
     assert sum(entities.confusion[OUTSIDE].values()) > 0
 
 
-def test_the_mildest_kind_counts_and_mistakes_name_both_mentions():
+def test_mistakes_are_pairs_that_are_not_right():
     own = replace(GOLD, entities=(Entity(26, 33, "ORG"), Entity(34, 38, "GPE")))
-    found = {m.kind: (m.gold, m.own) for m in find_mistakes(GOLD, own) if m.kind != "missed"}
+    found = {m.kind: (m.gold, m.own) for m in find_mistakes(GOLD, pair_mentions(GOLD, own))}
+    del found["missed"]
     assert found == {
         "type_and_boundary": (Entity(29, 33, "GPE"), Entity(26, 33, "ORG")),
         "clitic": (Entity(35, 38, "GPE"), Entity(34, 38, "GPE")),
     }
-    two = replace(GOLD, entities=(Entity(12, 16, "ORG"), Entity(16, 18, "PER")))
-    (kind,) = {m.kind for m in find_mistakes(replace(GOLD, entities=GOLD.entities[1:2]), two)}
-    assert kind == "boundary"
 
 
-def test_every_annotated_mention_is_right_or_one_mistake(documents: list[Document]):
+def test_a_second_claim_on_one_mention_is_spurious():
+    gold = replace(GOLD, entities=GOLD.entities[1:2])
+    own = replace(GOLD, entities=(Entity(12, 16, "ORG"), Entity(12, 18, "ORG")))
+    (mistake,) = find_mistakes(gold, pair_mentions(gold, own))
+    assert (mistake.kind, mistake.own) == ("spurious", Entity(12, 16, "ORG"))
+
+
+def test_every_mention_is_right_or_in_one_mistake(documents: list[Document]):
     own = [replace(d, entities=d.entities[::2]) for d in documents]
-    counts = count_mistakes(documents, own)
+    counts = count_mistakes(documents, paired(documents, own))
     right = sum(len(d.entities) for d in own)
     assert counts["missed"] == sum(len(d.entities) for d in documents) - right
     assert sum(counts.values()) == counts["missed"]

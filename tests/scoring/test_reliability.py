@@ -4,7 +4,6 @@ import pytest
 from marsad.scoring.reliability import (
     BINS,
     Floats,
-    RiskCurve,
     RiskPoint,
     level_for_risk,
     reliability,
@@ -119,4 +118,3 @@ def test_level_counts_all_claims_that_reach_it():
 def test_no_decisions_are_no_error():
     own = reliability(*NOTHING)
     assert (own.ece, own.brier, own.decisions, own.bins) == (0, 0, 0, ())
-    assert risk_curve(*NOTHING) == RiskCurve(0, 0, ())

@@ -7,6 +7,7 @@ from seqeval.scheme import IOB2
 from marsad.document import Document, Entity, Event, Sentence
 from marsad.errors import DataError
 from marsad.scoring import score
+from marsad.scoring.entities import paired
 from marsad.scoring.mistakes import count_mistakes
 
 GOLD = Document(
@@ -59,13 +60,15 @@ def test_strict_spans_want_start_end_and_label():
 def test_mistakes_have_one_kind_each(own: Entity | None, kind: str):
     gold = replace(GOLD, entities=(Entity(19, 23, "GPE"),))
     predicted = with_entities(*([own] if own else []))
-    assert {k: n for k, n in count_mistakes([gold], [predicted]).items() if n} == {kind: 1}
+    assert {k: n for k, n in count_mistakes([gold], paired([gold], [predicted])).items() if n} == {
+        kind: 1
+    }
 
 
 def test_claim_that_overlaps_nothing_is_spurious():
     own = with_entities(*GOLD.entities, Entity(38, 40, "NUM"))
-    assert count_mistakes([GOLD], [own])["spurious"] == 1
-    assert sum(count_mistakes([GOLD], [GOLD]).values()) == 0
+    assert count_mistakes([GOLD], paired([GOLD], [own]))["spurious"] == 1
+    assert sum(count_mistakes([GOLD], paired([GOLD], [GOLD])).values()) == 0
 
 
 def test_token_level_figure_is_seqevals_and_blind_to_proclitics():

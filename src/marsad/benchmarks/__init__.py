@@ -13,7 +13,7 @@ from marsad.benchmarks import anercorp, event_gsr, wojood
 from marsad.benchmarks.benchmark import Benchmark
 from marsad.corpus import read_corpus
 from marsad.errors import DataError, did_you_mean
-from marsad.model_folder import sha256
+from marsad.files import sha256
 from marsad.scoring.ruler import own_ruler
 
 PREFIX = "public:"
@@ -42,7 +42,7 @@ def open_benchmark(data: str, *, source: Path | None = None) -> Benchmark:
     """
     if not data.startswith(PREFIX):
         path = Path(data)
-        return Benchmark(path.stem, data, read_corpus(path), own_ruler(), sha256(path))
+        return Benchmark(data, read_corpus(path), own_ruler(), sha256(path))
     if data not in PUBLIC:
         known = ", ".join(PUBLIC)
         own = data.removeprefix(PREFIX)

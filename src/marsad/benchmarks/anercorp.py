@@ -13,10 +13,9 @@ from marsad.benchmarks.benchmark import Benchmark
 from marsad.benchmarks.tokens import sentence_document
 from marsad.document import Document
 from marsad.errors import DataError
-from marsad.files import read_text
+from marsad.files import read_text, sha256
 from marsad.formats.bio import Tagged, find_chunks
 from marsad.labels import scheme
-from marsad.model_folder import sha256
 from marsad.scoring.ruler import Ruler
 
 FILE = Path("anercorp") / "camel_test.txt"
@@ -41,13 +40,12 @@ def read_benchmark(source: Path) -> Benchmark:
             f"{SENTENCES}; figures on another split cannot be compared"
         )
     defects = {"stray I- tags, read as B-": len(stray)}
-    return Benchmark("anercorp", "public:anercorp", documents, ruler(), sha256(path), defects)
+    return Benchmark("public:anercorp", documents, ruler(), sha256(path), "sentences", defects)
 
 
 def ruler() -> Ruler:
     """Return the ruler: our labels roll up to the corpus's four."""
-    mapped = {name: "PERS" if c == "PER" else c for name, c in scheme().conll_of.items()}
-    names = {"PER": "PERS", **mapped}
+    names = {name: "PERS" if c == "PER" else c for name, c in scheme().conll_of.items()}
     return Ruler("anercorp", entities=LABELS, entity_map=names, whole_tokens=True)
 
 

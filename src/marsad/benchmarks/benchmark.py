@@ -2,22 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from marsad.document import Document
 from marsad.scoring.ruler import Ruler
+
+Unit = Literal["documents", "sentences"]
 
 
 @dataclass(frozen=True)
 class Benchmark:
     """Annotated documents and how they are scored.
 
-    ``data`` says where they come from, ``digest`` is the SHA-256 of the file, ``defects`` counts
-    what was found wrong in it and how it was taken.
+    ``data`` names them: the path of a file, or ``public:NAME``. ``digest`` is the SHA-256 of the
+    file, ``unit`` what a document is, ``defects`` counts what was found wrong and how it was taken.
     """
 
-    name: str
     data: str
     documents: Sequence[Document]
     ruler: Ruler
     digest: str
+    unit: Unit = "documents"
     defects: Mapping[str, int] = field(default_factory=dict)

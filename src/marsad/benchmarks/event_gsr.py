@@ -13,9 +13,8 @@ from pathlib import Path
 from marsad.benchmarks.benchmark import Benchmark
 from marsad.document import Document, Event, Sentence
 from marsad.errors import DataError
-from marsad.files import read_text
+from marsad.files import read_text, sha256
 from marsad.labels import OUTSIDE, scheme
-from marsad.model_folder import sha256
 from marsad.scoring.ruler import Ruler
 
 FOLDER = Path("arabic_event_gsr")
@@ -58,7 +57,7 @@ def _read(name: str, source: Path, plover: str, types: list[str]) -> Benchmark:
     }
     names = {own: plover if own in types else OUTSIDE for own in scheme().event_names}
     ruler = Ruler(name, events=(plover,), event_map=names)
-    return Benchmark(name, f"public:{name}", documents, ruler, sha256(path), defects)
+    return Benchmark(f"public:{name}", documents, ruler, sha256(path), "sentences", defects)
 
 
 def read_votes(path: Path) -> dict[str, list[int]]:
@@ -68,11 +67,11 @@ def read_votes(path: Path) -> dict[str, list[int]]:
         DataError: the file is missing or is another one.
     """
     votes: dict[str, list[int]] = defaultdict(list)
-    for row in csv.DictReader(StringIO(read_text(path), newline="")):
-        try:
+    try:
+        for row in csv.DictReader(StringIO(read_text(path), newline="")):
             votes[row["text"]].append(int(row["accept"]) - int(row["reject"]))
-        except (KeyError, ValueError, TypeError):
-            raise DataError(f"{path}: no file of the event gold standard; give its CSV") from None
+    except (KeyError, ValueError, TypeError, csv.Error):
+        raise DataError(f"{path}: no file of the event gold standard; give its CSV") from None
     return votes
 
 

@@ -13,10 +13,9 @@ from marsad.benchmarks.benchmark import Benchmark
 from marsad.benchmarks.tokens import sentence_document
 from marsad.document import Document
 from marsad.errors import DataError
-from marsad.files import read_text
+from marsad.files import read_text, sha256
 from marsad.formats.bio import Chunk
 from marsad.labels import OUTSIDE
-from marsad.model_folder import sha256
 from marsad.scoring.ruler import Ruler
 
 FILE = Path("wojood_sample") / "val.txt"
@@ -49,7 +48,7 @@ def read_benchmark(source: Path) -> Benchmark:
     path = source / FILE
     defects: Counter[str] = Counter()
     documents = list(read_documents(path, defects))
-    return Benchmark("wojood", "public:wojood", documents, ruler(), sha256(path), defects)
+    return Benchmark("public:wojood", documents, ruler(), sha256(path), "sentences", defects)
 
 
 def ruler() -> Ruler:

@@ -10,7 +10,7 @@ from rich.logging import RichHandler
 
 from marsad import __version__
 from marsad.cli import calibrate, card, compare, data, evaluate, export, predict, seeds, train
-from marsad.errors import MarsadError
+from marsad.errors import MarsadError, MissingExtraError
 
 # typer exports this error's subclass alone.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -59,6 +59,11 @@ def run(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
         print(f"marsad: {message}; see --help", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if (error.name or "marsad").startswith("marsad"):
+            raise
+        print(f"marsad: {MissingExtraError(error.name or '', 'train')}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, typer.Abort):
         print("marsad: interrupted", file=sys.stderr)

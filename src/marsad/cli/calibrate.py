@@ -24,7 +24,10 @@ def calibrate(
 
     folder = ModelFolder(model)
     fitted = calibrate_model(folder, data, file=file, most_risk=max_risk, watch=show_progress)
+    levels = fitted.abstain
+    silence = f"entities below {levels.entities:.3f} and events below {levels.events:.3f} withheld"
     typer.echo(
-        f"{folder['calibration']}: fitted on {fitted.fitted_on}; withheld below "
-        f"{fitted.abstain.entities:.2f} (entities), {fitted.abstain.events:.2f} (events)"
+        f"{folder['calibration']}: fitted on {fitted.fitted_on}; "
+        f"{silence if max_risk else 'nothing withheld'}; evaluate the model anew, "
+        "for its figures were of the old one"
     )

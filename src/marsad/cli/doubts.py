@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _SHOWN = 30
@@ -26,14 +27,14 @@ def doubts(
     run = load_config(config, overrides=tuple(overrides or ()))
     from marsad.doubts import find_doubts
 
-    found = find_doubts(run, folds=folds, watch=show_progress)
-    with atomic_write(output) as out:
+    with atomic_write(output) as out:  # before hours are spent
+        found = find_doubts(run, folds=folds, watch=show_progress)
         out.writelines(f"{json.dumps(d.to_record(), ensure_ascii=False)}\n" for d in found)
     table = Table("document", "at", "kind", "annotated", "predicted", "sure")
     for doubt in found[:_SHOWN]:
         sure = "-" if doubt.confidence is None else f"{doubt.confidence:.2f}"
         at = f"{doubt.start}..{doubt.end}"
         sides = (doubt.gold or "nothing", doubt.own or "nothing")
-        table.add_row(doubt.document, at, doubt.kind, *sides, sure)
+        table.add_row(*map(escape, (doubt.document, at, doubt.kind, *sides, sure)))
     Console().print(table)
     typer.echo(f"{output}: {len(found)} disagreements")

@@ -9,11 +9,10 @@ import typer
 from marsad.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from marsad.benchmarks import Benchmark
-    from marsad.metrics import StressResult
+    from marsad.metrics import StressReport
     from marsad.model_folder import ModelFolder
+    from marsad.scoring import Ruler
 
 
 def evaluate(
@@ -32,7 +31,7 @@ def evaluate(
         None, "--format", help="Format of predictions: jsonl, conll, hf, gliner or spacy."
     ),
     label: list[str] = typer.Option(
-        [], "--label", help="NAME=OURS: what a label of the predictions counts as; may be repeated."
+        [], "--label", help="NAME=SCORED: what a label of predictions counts as; may be repeated."
     ),
     source: Path = typer.Option(None, help="Folder of the public corpora, or MARSAD_CORPORA."),
     report: Path = typer.Option(None, help="Write a page with tables, plots and errors here."),
@@ -47,16 +46,18 @@ def evaluate(
     from marsad.model_folder import ModelFolder
     from marsad.systems import ask_system
 
-    _check_options(system, data, report, stress)
+    _check_options(system, data, file=file, form=form, label=label, stress=stress)
+    if report:
+        if report.suffix != ".html":
+            raise ConfigError(f"{report}: a report is a page; name a .html file")
+        from marsad.report import write_report
     benchmark = open_benchmark(data, source=source)
-    labels = _pairs(label)
-    benchmark.ruler.check_targets(labels)
     answers = ask_system(
         system,
         benchmark.documents,
         file=file,
         form=form,
-        labels=labels,
+        labels=read_labels(label, benchmark.ruler),
         watch=show_progress,
     )
     evaluation = score_answers(answers, benchmark)
@@ -65,50 +66,68 @@ def evaluate(
     show_scores(evaluation.scores, title=f"{system} on {data}")
     show_trust(evaluation.trust)
     if system.is_dir():
-        record(ModelFolder(system), benchmark.name, evaluation)
+        record(ModelFolder(system), evaluation)
     stressed = _stress(ModelFolder(system), benchmark, file) if stress else None
     if report:
-        from marsad.report import write_report
-
         write_report(
             report,
             title=str(system),
             answers=answers,
             benchmark=benchmark,
             evaluation=evaluation,
-            stress=stressed,
+            stress=stressed.results if stressed else None,
         )
         typer.echo(f"{report}: written")
 
 
-def _check_options(system: Path, data: str, report: Path | None, stress: bool) -> None:
+def _check_options(
+    system: Path,
+    data: str,
+    *,
+    file: str | None,
+    form: str | None,
+    label: list[str],
+    stress: bool,
+) -> None:
+    """Refuse options that would do nothing."""
+    if system.is_dir() and (form or label):
+        raise ConfigError(f"{system}: --format and --label are for files of predictions")
+    if system.is_file() and file:
+        raise ConfigError(f"{system}: --file names a file of a model folder, and this is none")
     if stress and not system.is_dir():
         raise ConfigError(f"{system}: --stress needs a model to read new texts; name a folder")
     if stress and data.startswith("public:"):
         raise ConfigError(f"{data}: --stress rewrites texts under our own labels; name a file")
-    if report and report.suffix != ".html":
-        raise ConfigError(f"{report}: a report is a page; name a .html file")
 
 
-def _stress(
-    folder: "ModelFolder", benchmark: "Benchmark", file: str | None
-) -> "Mapping[str, StressResult]":
+def _stress(folder: "ModelFolder", benchmark: "Benchmark", file: str | None) -> "StressReport":
     from marsad.cli.progress import show_progress
     from marsad.cli.score_tables import show_stress
     from marsad.metrics import read_metrics, write_metrics
-    from marsad.robustness import stress_model
+    from marsad.robustness import report_stress
     from marsad.runtime import load
 
-    results = stress_model(load(folder.path, file=file), benchmark.documents, watch=show_progress)
+    report = report_stress(load(folder.path, file=file), benchmark, watch=show_progress)
     metrics = read_metrics(folder)
-    write_metrics(replace(metrics, stress={**metrics.stress, benchmark.name: results}), folder)
-    show_stress(results)
-    return results
+    write_metrics(replace(metrics, stress={**metrics.stress, benchmark.data: report}), folder)
+    show_stress(report.results)
+    return report
 
 
-def _pairs(labels: list[str]) -> dict[str, str]:
-    pairs = dict(label.partition("=")[::2] for label in labels)
-    for name, target in pairs.items():
+def read_labels(labels: list[str], ruler: "Ruler") -> dict[str, str]:
+    """Read ``NAME=SCORED`` options.
+
+    Raises:
+        ConfigError: one is malformed or given twice.
+        DataError: a name shall count as one that is not scored.
+    """
+    pairs: dict[str, str] = {}
+    for label in labels:
+        name, _, target = label.partition("=")
         if not name or not target:
-            raise ConfigError(f"--label {name}: give NAME=OURS, or NAME=O for nothing")
+            raise ConfigError(f"--label {name}: give NAME=SCORED, or NAME=O for nothing")
+        if name in pairs:
+            raise ConfigError(f"--label {name}: given twice")
+        pairs[name] = target
+    ruler.check_targets(pairs)
     return pairs

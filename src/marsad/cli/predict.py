@@ -102,7 +102,8 @@ def _print_tables(document: Document, console: Console) -> None:
     for column in ("start", "end", "label", "mention", "score"):
         entities.add_column(column, justify="left" if column in ("label", "mention") else "right")
     for e in document.entities:
-        entities.add_row(str(e.start), str(e.end), e.label, document.mention(e), f"{e.score:.2f}")
+        mention = escape(document.mention(e))
+        entities.add_row(str(e.start), str(e.end), e.label, mention, f"{e.score:.2f}")
     console.print(entities)
     events = Table(title=escape(f"{document.id}: events"), title_justify="left", show_lines=True)
     for column in ("sentence", "events"):
@@ -110,5 +111,5 @@ def _print_tables(document: Document, console: Console) -> None:
     for sentence in document.sentences:
         text = document.text[sentence.start : sentence.end]
         found = "\n".join(f"{e.type} ({e.realis}) {e.score:.2f}" for e in sentence.events)
-        events.add_row(text if len(text) <= 90 else text[:90] + "…", found or "-")
+        events.add_row(escape(text if len(text) <= 90 else text[:90] + "…"), found or "-")
     console.print(events)

@@ -33,17 +33,18 @@ def show_trust(trust: "Mapping[str, Trust]") -> None:
     """Print how far probabilities can be trusted."""
     if not trust:
         return
-    table = _table("probabilities of", "decisions", "ECE", "Brier", "ECE, raw", "Brier, raw")
+    columns = ("decisions", "ECE", "Brier", "ECE, raw", "Brier, raw", "claims", "ECE of claims")
+    table = _table("probabilities of", *columns)
     for task, own in trust.items():
         raw = (f"{own.raw.ece:.3f}", f"{own.raw.brier:.4f}") if own.raw else ("-", "-")
         given = (str(own.given.decisions), f"{own.given.ece:.3f}", f"{own.given.brier:.4f}")
-        table.add_row(task, *given, *raw)
+        table.add_row(task, *given, *raw, str(own.risk.claims), f"{own.claims.ece:.3f}")
     Console().print(table)
 
 
 def show_stress(results: "Mapping[str, StressResult]") -> None:
     """Print what rewriting does, and how unequally names and groups are read."""
-    from marsad.robustness import fairness_gaps
+    from marsad.fairness import fairness_gaps
 
     table = _table("rewriting", "sentences", "entities", "flips", "changed", "events", "flips")
     for name, own in results.items():
@@ -55,8 +56,11 @@ def show_stress(results: "Mapping[str, StressResult]") -> None:
             *_change(own.events),
         )
     Console().print(table)
-    for kind, (gap, best, worst) in fairness_gaps(results).items():
-        _say(f"{kind}: recall differs by up to {gap:.3f} (best {best}, worst {worst})")
+    for kind, gap in fairness_gaps(results).items():
+        _say(
+            f"{kind}: recall differs by up to {gap.value:.3f} (best {gap.best}, worst {gap.worst}, "
+            f"at least {gap.mentions} mentions each; by chance below {gap.by_chance:.3f})"
+        )
 
 
 def _change(change: "Change | None") -> tuple[str, str]:
@@ -99,7 +103,8 @@ def _show_events(console: Console, events: "EventScores", title: str) -> None:
     if events.realis:
         _say(
             f"realis right {events.realis.accuracy:.3f} of {events.realis.support} found types, "
-            f"type with realis micro F1 {events.realis.end_to_end.micro.f1:.3f}"
+            f"type with realis micro F1 {events.realis.end_to_end.micro.f1:.3f} "
+            f"of {events.realis.end_to_end.micro.support}"
         )
 
 
@@ -132,7 +137,9 @@ def _show(
         "label", "precision", "recall", "F1", "support", "predicted", *extra, title=title
     )
     for name, score in [*rows.items(), *([("micro", micro)] if micro else [])]:
-        figures = (f"{value:.3f}" for value in (score.precision, score.recall, score.f1))
+        known = score.support or score.predicted
+        values = (score.precision, score.recall, score.f1)
+        figures = (f"{value:.3f}" if known else "-" for value in values)
         others = (values.get(name, "-") for values in extra.values())
         table.add_row(name, *figures, str(score.support), str(score.predicted), *others)
     console.print(table)

@@ -40,7 +40,7 @@ def score_entities(
         modes=_tables(pairs, names),
         conll=_roll_up(gold, own) if set(names) <= set(scheme().entity_names) else None,
         seqeval=score_tokens(gold, own),
-        mistakes=count_mistakes(gold, own),
+        mistakes=count_mistakes(gold, pairs),
         confusion=count_confusions(pairs, names),
     )
 

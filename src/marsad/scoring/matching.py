@@ -62,15 +62,15 @@ def pair_mentions(gold: Document, own: Document) -> list[Pair]:
     candidates = [Pair(a, b) for a, b in _overlaps(gold.entities, own.entities)]
     candidates.sort(key=lambda pair: (not pair.same_span, not pair.same_label))  # stable
     pairs: list[Pair] = []
-    found: set[Entity | None] = set()
-    right: set[Entity | None] = set()
+    golds: set[Entity | None] = set()
+    owns: set[Entity | None] = set()
     for pair in candidates:
-        if pair.gold not in found and pair.own not in right:
+        if pair.gold not in golds and pair.own not in owns:
             pairs.append(pair)
-            found.add(pair.gold)
-            right.add(pair.own)
-    pairs += [Pair(entity, None) for entity in gold.entities if entity not in found]
-    pairs += [Pair(None, entity) for entity in own.entities if entity not in right]
+            golds.add(pair.gold)
+            owns.add(pair.own)
+    pairs += [Pair(entity, None) for entity in gold.entities if entity not in golds]
+    pairs += [Pair(None, entity) for entity in own.entities if entity not in owns]
     return pairs
 
 

@@ -1,11 +1,11 @@
-"""Mistakes in entities by kind: what a model gets wrong where its spans are not exactly right.
+"""Mistakes in entities by kind: what a system gets wrong where a pair is not exactly right.
 
 The kinds follow the MUC-5 categories (Chinchor and Sundheim 1993, "MUC-5 Evaluation Metrics"), with
 one more for a language whose particles are written into the word after them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -18,14 +18,14 @@ from marsad.scoring.matching import Pair
 from marsad.text.words import find_words
 
 Kind = Literal["type", "clitic", "boundary", "type_and_boundary", "missed", "spurious"]
-KINDS: tuple[Kind, ...] = get_args(Kind)  # the mildest first
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Confusion = Mapping[str, Mapping[str, int]]  # annotated label -> predicted label -> mentions
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A mention that was not found exactly, or claimed where none is; one of both may be None."""
+    """A pair of mentions that is not right, one of both None, and what kind of mistake it is."""
 
     document: Document
     kind: Kind
@@ -33,34 +33,28 @@ class Mistake:
     own: Entity | None
 
 
-def find_mistakes(gold: Document, own: Document) -> Iterable[Mistake]:
-    """Yield the mistakes in a document; every annotated mention not found exactly is one.
+def find_mistakes(document: Document, pairs: Iterable[Pair]) -> Iterator[Mistake]:
+    """Yield the pairs of a document's mentions that are not exactly right.
 
     - ``type``: the span is right, the label is not.
     - ``clitic``: the label and the words are right, the cut after the proclitic is not.
     - ``boundary``: the label is right, the words are not.
-    - ``type_and_boundary``: something overlaps, with another label and another span.
-    - ``missed``: nothing overlaps.
-    - ``spurious``: a claimed mention that overlaps no annotated one.
+    - ``type_and_boundary``: they overlap, with another label and another span.
+    - ``missed``: an annotated mention with no claim of its own.
+    - ``spurious``: a claim with no annotated mention of its own.
     """
-    starts = find_words(gold.text)[:, 0]
-    exact = {(e.start, e.end, e.label) for e in own.entities}
-    for entity in gold.entities:
-        if (entity.start, entity.end, entity.label) in exact:
-            continue
-        near = [
-            Mistake(gold, _kind(entity, e, starts), entity, e) for e in _overlapping(entity, own)
-        ]
-        missed = Mistake(gold, "missed", entity, None)
-        yield min(near, key=lambda mistake: KINDS.index(mistake.kind), default=missed)
-    for claim in own.entities:
-        if not _overlapping(claim, gold):
-            yield Mistake(gold, "spurious", None, claim)
+    starts = find_words(document.text)[:, 0]
+    for pair in pairs:
+        if not (pair.same_label and pair.same_span):
+            yield Mistake(document, _kind(pair, starts), pair.gold, pair.own)
 
 
-def count_mistakes(gold: Sequence[Document], own: Sequence[Document]) -> dict[Kind, int]:
+def count_mistakes(
+    documents: Iterable[Document], pairs: Iterable[Iterable[Pair]]
+) -> dict[Kind, int]:
     """Count mistakes by kind."""
-    counts = Counter(m.kind for a, b in zip(gold, own, strict=True) for m in find_mistakes(a, b))
+    both = zip(documents, pairs, strict=True)
+    counts = Counter(mistake.kind for pair in both for mistake in find_mistakes(*pair))
     return {kind: counts[kind] for kind in KINDS}
 
 
@@ -75,13 +69,11 @@ def count_confusions(pairs: Iterable[Sequence[Pair]], names: Sequence[str]) -> C
     return {row: {column: counts[row, column] for column in rows} for row in rows}
 
 
-def _overlapping(entity: Entity, document: Document) -> list[Entity]:
-    return [e for e in document.entities if e.start < entity.end and entity.start < e.end]
-
-
-def _kind(entity: Entity, own: Entity, starts: npt.NDArray[np.int64]) -> Kind:
-    if entity.label != own.label:
-        same = (entity.start, entity.end) == (own.start, own.end)
-        return "type" if same else "type_and_boundary"
-    words = np.searchsorted(starts, [entity.start, own.start], side="right")
-    return "clitic" if entity.end == own.end and words[0] == words[1] else "boundary"
+def _kind(pair: Pair, starts: npt.NDArray[np.int64]) -> Kind:
+    gold, own = pair.gold, pair.own
+    if gold is None or own is None:
+        return "spurious" if gold is None else "missed"
+    if not pair.same_label:
+        return "type" if pair.same_span else "type_and_boundary"
+    words = np.searchsorted(starts, [gold.start, own.start], side="right")
+    return "clitic" if gold.end == own.end and words[0] == words[1] else "boundary"

@@ -48,9 +48,11 @@ class RiskPoint:
 
 @dataclass(frozen=True)
 class RiskCurve:
-    """Risk by coverage, and its mean over all coverages (lower is better)."""
+    """Risk by coverage: the mean over all coverages, that of the surest half, and that of all."""
 
     area: float
+    half: float
+    whole: float
     claims: int
     points: tuple[RiskPoint, ...]
 
@@ -59,11 +61,13 @@ class RiskCurve:
 class Trust:
     """Reliability of a kind of decision before and after calibration, and risk by coverage.
 
-    ``raw`` is None for predictions that come from elsewhere.
+    ``raw`` is None for predictions that come from elsewhere. ``claims`` is of what was claimed
+    alone: most types of most sentences are plainly absent, and easily right.
     """
 
     raw: Reliability | None
     given: Reliability
+    claims: Reliability
     risk: RiskCurve
 
 
@@ -86,21 +90,20 @@ def reliability(probabilities: Floats, holds: Bools) -> Reliability:
 
 
 def risk_curve(probabilities: Floats, right: Bools) -> RiskCurve:
-    """Return the risk of claims, the surest first; shapes (claims,)."""
-    if not len(right):
-        return RiskCurve(0.0, 0, ())
+    """Return the risk of claims, the surest first; shapes (claims,), at least one."""
     risks, levels = _risks(probabilities, right)
     at = np.unique(np.linspace(1, len(right), min(_STEPS, len(right))).round().astype(int)) - 1
     points = tuple(
         RiskPoint((i + 1) / len(right), float(risks[i]), float(levels[i])) for i in at.tolist()
     )
-    return RiskCurve(float(risks.mean()), len(right), points)
+    half = float(risks[(len(risks) - 1) // 2])
+    return RiskCurve(float(risks.mean()), half, float(risks[-1]), len(right), points)
 
 
 def level_for_risk(probabilities: Floats, right: Bools, *, most: float) -> float:
     """Return the lowest probability from which on at most a share of the claims is wrong.
 
-    1 where no claim is sure enough.
+    Shapes (claims,). 1 where no claim is sure enough.
     """
     risks, levels = _risks(probabilities, right)
     last_of_its_level = np.append(levels[1:] < levels[:-1], True)

@@ -48,10 +48,11 @@ class Ruler:
             DataError: a label is neither scored nor mapped.
         """
         entities = (self._entity(document, e) for e in document.entities if self.entities)
-        once = {(e.start, e.end, e.label): e for e in entities if e.label != OUTSIDE}
+        kept = sorted((e for e in entities if e.label != OUTSIDE), key=lambda e: e.score or 0.0)
+        once = {(e.start, e.end, e.label): e for e in kept}  # the surest of those on one span
         return replace(
             document,
-            entities=tuple(once.values()),
+            entities=tuple(once[place] for place in sorted(once)),
             sentences=tuple(self._sentence(document, s) for s in document.sentences),
         )
 

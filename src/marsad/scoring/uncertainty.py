@@ -17,6 +17,8 @@ Floats = npt.NDArray[np.float64]
 Figure = Callable[[Counts], Floats]
 
 RESAMPLES = 2000
+_PARTS = 20  # that they are drawn in, for memory
+_AT_ONCE = RESAMPLES // _PARTS
 FEWEST_DOCUMENTS = 10
 LEVEL = 0.95
 
@@ -31,11 +33,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much one system scores above another, and the p of so much by chance."""
+    """How much one system scores above another, and the p of so much by chance.
+
+    Interval and p are None where there are too few documents.
+    """
 
     value: float
-    interval: Interval
-    p: float
+    interval: Interval | None
+    p: float | None
 
 
 def micro_f1(counts: Counts) -> Floats:
@@ -65,7 +70,8 @@ def f1(counts: Counts) -> Floats:
 def intervals_of(counts: Counts, *figures: Figure) -> tuple[Interval | None, ...]:
     """Return the percentile bootstrap interval of figures (Efron 1979, "Bootstrap Methods").
 
-    None where there are fewer than ``FEWEST_DOCUMENTS``: so few say nothing about others.
+    Counts have the shape (documents, names, 4). None where there are fewer than
+    ``FEWEST_DOCUMENTS``: so few say nothing about others.
     """
     if len(counts) < FEWEST_DOCUMENTS:
         return (None,) * len(figures)
@@ -74,7 +80,7 @@ def intervals_of(counts: Counts, *figures: Figure) -> tuple[Interval | None, ...
 
 
 def compare(one: Counts, other: Counts, figure: Figure) -> Difference:
-    """Compare two systems on the same documents.
+    """Compare two systems on the same documents, counts of shape (documents, names, 4).
 
     The interval is a paired bootstrap's; p is that of approximate randomisation (Yeh 2000, "More
     Accurate Tests for the Statistical Significance of Result Differences"), two-sided.
@@ -85,6 +91,8 @@ def compare(one: Counts, other: Counts, figure: Figure) -> Difference:
     if one.shape != other.shape:
         raise ValueError(f"counts of shapes {one.shape} and {other.shape} are not of the same data")
     value = float(figure(one.sum(axis=0)) - figure(other.sum(axis=0)))
+    if len(one) < FEWEST_DOCUMENTS:
+        return Difference(value, None, None)
     paired = figure(_resampled(one)) - figure(_resampled(other))
     swapped = np.random.default_rng(0).integers(0, 2, (RESAMPLES, len(one))).astype(np.float64)
     gained = np.tensordot(swapped, one - other, axes=1)
@@ -95,9 +103,9 @@ def compare(one: Counts, other: Counts, figure: Figure) -> Difference:
 
 def _resampled(counts: Counts) -> Counts:
     """Return sums of as many documents drawn with replacement, the same for equal sizes."""
-    size = len(counts)
-    drawn = np.random.default_rng(0).multinomial(size, np.full(size, 1 / size), RESAMPLES)
-    return np.tensordot(drawn.astype(np.float64), counts, axes=1)
+    size, rng = len(counts), np.random.default_rng(0)
+    draws = (rng.multinomial(size, np.full(size, 1 / size), _AT_ONCE) for _ in range(_PARTS))
+    return np.concatenate([np.tensordot(d.astype(np.float64), counts, axes=1) for d in draws])
 
 
 def _percentiles(values: Floats) -> Interval:
