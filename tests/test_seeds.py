@@ -4,13 +4,18 @@ from statistics import mean, stdev
 
 import pytest
 
-from marsad.benchmarks import Benchmark
+from marsad.benchmarks import Benchmark, open_benchmark
+from marsad.cli import run
 from marsad.config import RunConfig
 from marsad.document import Document
 from marsad.errors import ConfigError, DataError, ModelError
+from marsad.evaluation import evaluate
+from marsad.metrics import read_metrics
 from marsad.model_folder import ModelFolder
 from marsad.scoring import Scores, score
 from marsad.seeds import figures, spread_over_seeds
+from marsad.systems import ask_system
+from marsad.training import train
 from tests.scoring.test_uncertainty import blurred
 from tests.test_evaluation import benchmark_of
 
@@ -133,3 +138,28 @@ def test_runs_that_differ_by_chance_are_near_each_other(documents: list[Document
         assert stdev(values) < 0.03
         assert min(values) <= mean(values) <= max(values)
     assert stdev([run["entity micro F1"] for run in runs]) > 0
+
+
+def test_spread_is_over_the_runs_and_stands_in_the_first_record(
+    run_config: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    configs = [
+        run_config.model_copy(update={"output": tmp_path / str(seed), "seed": seed})
+        for seed in (1, 2)
+    ]
+    folders = [train(config) for config in configs]
+    data = str(run_config.data.test)
+    assert run(["seeds", data, *(str(folder.path) for folder in folders)]) == 0
+    shown = capsys.readouterr().out
+    report = read_metrics(folders[0]).seeds[data]
+    assert (report.seeds, report.read_with) == ((1, 2), "model.safetensors")
+    benchmark = open_benchmark(data)
+    runs = [
+        figures(evaluate(ask_system(folder.path, benchmark.documents), benchmark).scores)
+        for folder in folders
+    ]
+    for name, spread in report.figures.items():
+        values = [own[name] for own in runs]
+        assert (spread.mean, spread.sd) == pytest.approx((mean(values), stdev(values)))
+        assert f"{name} {spread.mean:.3f} ± {spread.sd:.3f}" in shown
+    assert read_metrics(folders[1]).seeds == {}
