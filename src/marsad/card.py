@@ -96,7 +96,7 @@ def card_data(settings: ModelSettings, run: Mapping[str, Any], metrics: Metrics)
     results = [
         EvalResult(
             task_type=task,
-            dataset_type=name.removeprefix("public:"),
+            dataset_type=Path(name.removeprefix("public:")).stem,
             dataset_name=evaluation.data,
             metric_type="f1",
             metric_name=f"{metric} micro F1",
