@@ -12,18 +12,18 @@ from marsad.stress.vocalisation import vocalise
 
 _INVARIANT: tuple[tuple[str, str, Perturb], ...] = (
     ("vocalised", "vowel signs on most letters", vocalise),
-    ("de_hamzated", "أ إ آ written ا, ؤ و, ئ ى ي, ة ه", spelling.drop_hamzas),
+    ("de_hamzated", "no hamza on letters, ta marbuta without dots", spelling.drop_hamzas),
     ("tatweel", "words stretched by tatweel", spelling.stretch),
     ("digits", "Western digits for Arabic-Indic ones and the reverse", spelling.swap_digits),
-    ("attached", "في and إلى written as ب and ل, sentences opened by و", proclitics.attach),
+    ("attached", "prepositions fi and ila as attached b and l, sentences opened by wa", proclitics.attach),
     ("swapped_places", "places for places of their kind", swaps.swap_places),
     ("swapped_factions", "armed sides for others", swaps.swap_factions),
     ("no_punctuation", "no punctuation outside numbers", punctuation.drop_punctuation),
     ("typos", "a slip in one word of eight", typos.mistype),
 )
 _DIRECTIONAL: tuple[tuple[str, str, Perturb], ...] = (
-    ("negated", "what is reported is denied: لم", realis.deny),
-    ("future", "what is reported is put off: س", realis.put_off),
+    ("negated", "what is reported is denied (lam)", realis.deny),
+    ("future", "what is reported is put off (sa)", realis.put_off),
 )
 
 
