@@ -15,7 +15,7 @@ _INVARIANT: tuple[tuple[str, str, Perturb], ...] = (
     ("de_hamzated", "no hamza on letters, ta marbuta without dots", spelling.drop_hamzas),
     ("tatweel", "words stretched by tatweel", spelling.stretch),
     ("digits", "Western digits for Arabic-Indic ones and the reverse", spelling.swap_digits),
-    ("attached", "prepositions fi and ila as attached b and l, sentences opened by wa", proclitics.attach),
+    ("attached", "fi and ila as attached b and l, sentences opened by wa", proclitics.attach),
     ("swapped_places", "places for places of their kind", swaps.swap_places),
     ("swapped_factions", "armed sides for others", swaps.swap_factions),
     ("no_punctuation", "no punctuation outside numbers", punctuation.drop_punctuation),
