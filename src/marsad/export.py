@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from marsad.calibrating import fit_calibration
-from marsad.calibration import Calibration, write_calibration
+from marsad.calibration import Calibration, read_calibrations, write_calibration
 from marsad.config import ExportConfig, RunConfig, load_config
 from marsad.corpus import read_corpus
 from marsad.document import Document
@@ -166,6 +166,17 @@ class Recorder:
         return self.backend(batch)
 
 
+def _replace_calibration(calibration: Calibration, folder: ModelFolder) -> None:
+    """Write the calibration of a new int8 file; say so where it replaces one fitted elsewhere."""
+    before = read_calibrations(folder).get("onnx_int8", calibration)
+    if before.fitted_on != calibration.fitted_on:
+        log.warning(
+            "int8 was calibrated on %s and is new, so now on %s; run marsad calibrate %s %s again",
+            before.fitted_on, calibration.fitted_on, folder.path, before.fitted_on,
+        )  # fmt: skip
+    write_calibration(calibration, folder, "onnx_int8")
+
+
 def _export_int8(
     reader: Reader,
     folder: ModelFolder,
@@ -189,7 +200,7 @@ def _export_int8(
             if reference - scores[kept] <= run.export.max_loss:
                 with atomic_path(folder["onnx_int8"]) as temporary:
                     shutil.copyfile(file, temporary)
-                write_calibration(calibration, folder, "onnx_int8")
+                _replace_calibration(calibration, folder)
                 return scores[kept], kept
             log.warning("int8 with %d products in fp32: dev score %.4f", kept, scores[kept])
     best = max(scores.values())
