@@ -7,21 +7,13 @@ from marsad.benchmarks import Benchmark
 from marsad.calibration import Calibration
 from marsad.decisions import Judgement
 from marsad.disagreements import rank_entities, rank_events
-from marsad.document import Document, Entity, Event, Sentence
+from marsad.document import Entity, Event, Sentence
 from marsad.labels import scheme
 from marsad.scoring import own_ruler
 from marsad.systems import Answers
 from marsad.text.words import find_words
+from tests.scoring.test_scores import GOLD
 
-GOLD = Document(
-    id="a",
-    text="حاصرت قوات النظام بدرعا مئات المدنيين ثم انسحبت",
-    sentences=(
-        Sentence(0, 37, (Event("siege", "actual"), Event("killing", "negated"))),
-        Sentence(38, 47, (Event("withdrawal", "planned"),)),
-    ),
-    entities=(Entity(6, 17, "MIL"), Entity(19, 23, "GPE"), Entity(24, 28, "NUM")),
-)
 OWN = replace(
     GOLD,
     sentences=(

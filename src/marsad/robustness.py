@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,13 @@ from marsad.scoring.uncertainty import Counts, micro_f1
 from marsad.stress import STRESSES, Perturbed, Stress
 
 SEED = 0
+
+
+class _Version(NamedTuple):
+    """The sentences that are rewritten, in one version: as annotated, and as read."""
+
+    gold: Sequence[Document]
+    own: Sequence[Document]
 
 
 def report_stress(reader: Reader, benchmark: Benchmark, *, watch: Watch = iter) -> StressReport:
@@ -78,20 +86,22 @@ def _result(
     task: Task,
 ) -> StressResult:
     """Compare what was said of the sentences that were rewritten, before and after."""
-    old, new = (
+    old = _Version(
         [_touched(p, p.source) for p in rewritten],
-        [_touched(p, p.document) for p in rewritten],
+        [_touched(p, own) for p, own in zip(rewritten, before, strict=True)],
     )
-    said = [_touched(p, own) for p, own in zip(rewritten, before, strict=True)]
-    says = [_touched(p, own) for p, own in zip(rewritten, after, strict=True)]
+    new = _Version(
+        [_touched(p, p.document) for p in rewritten],
+        [_touched(p, own) for p, own in zip(rewritten, after, strict=True)],
+    )
     return StressResult(
         about=stress.about,
         kind=stress.kind,
         group=rewritten[0].group,
         sentences=sum(len(p.touched) for p in rewritten),
-        entities=_entity_change(old, said, new, says) if task != "events" else None,
+        entities=_entity_change(old, new) if task != "events" else None,
         changed=_changed_mentions(rewritten, before, after) if task != "events" else None,
-        events=_event_change(old, said, new, says) if task != "ner" else None,
+        events=_event_change(old, new) if task != "ner" else None,
     )
 
 
@@ -102,18 +112,14 @@ def _touched(perturbed: Perturbed, version: Document) -> Document:
     return replace(version, sentences=sentences, entities=entities)
 
 
-def _entity_change(*versions: Sequence[Document]) -> Change | None:
-    old, said, new, says = versions
+def _entity_change(before: _Version, after: _Version) -> Change | None:
     names = own_ruler().entities
-    counts = [
-        entity_counts(paired(gold, own), names, "strict")
-        for gold, own in ((old, said), (new, says))
-    ]
-    flags = [
-        np.array([mark for pair in zip(gold, own, strict=True) for mark in _found(*pair)])
-        for gold, own in ((old, said), (new, says))
-    ]
-    return _change(counts, flags[0] != flags[1])
+    counts = [entity_counts(paired(*version), names, "strict") for version in (before, after)]
+    was, now = (
+        np.array([found for pair in zip(*version, strict=True) for found in _found(*pair)])
+        for version in (before, after)
+    )
+    return _change(counts, was != now)
 
 
 def _found(gold: Document, own: Document) -> list[bool]:
@@ -146,13 +152,12 @@ def _changed_mentions(
     return Change(was, now, len(verdicts), flips, len(verdicts))
 
 
-def _event_change(*versions: Sequence[Document]) -> Change | None:
-    old, said, new, says = versions
+def _event_change(before: _Version, after: _Version) -> Change | None:
     names = own_ruler().events
-    counts = [end_to_end_counts(old, said, names), end_to_end_counts(new, says, names)]
+    counts = [end_to_end_counts(*version, names) for version in (before, after)]
     flips = [
         {(e.type, e.realis) for e in a.events} != {(e.type, e.realis) for e in b.events}
-        for one, other in zip(said, says, strict=True)
+        for one, other in zip(before.own, after.own, strict=True)
         for a, b in zip(one.sentences, other.sentences, strict=True)
     ]
     return _change(counts, np.array(flips))
