@@ -83,7 +83,7 @@ def run_config(tiny_encoder: Path, tiny_corpus: Path, tmp_path: Path) -> RunConf
             "name": "tiny",
             "encoder": str(tiny_encoder),
             "output": tmp_path / "tiny",
-            "data": {split: tiny_corpus / f"{split}.jsonl" for split in ("train", "dev", "test")},
+            "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
             "window": {"max_tokens": 96, "overlap": 8},
             "train": {"epochs": 2, "batch_size": 4, "learning_rate": 2e-3},
             "export": {"max_loss": 1.0},

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from marsad.benchmarks import Annotated
 from marsad.document import Document, Entity, Sentence
 from marsad.labels import scheme
 from marsad.model_folder import ModelSettings
@@ -43,8 +44,7 @@ class Oracle:
     def __init__(
         self, documents: Sequence[Document], tokenizer: Tokenizer, settings: ModelSettings
     ) -> None:
-        columns = training_rows(documents, tokenizer, settings)
-        rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+        rows = training_rows([Annotated(document) for document in documents], tokenizer, settings)
         self.rows = {tuple(row["input_ids"]): row for row in rows}
 
     def __call__(self, batch: Batch) -> Mapping[str, npt.NDArray[np.float32]]:

@@ -61,7 +61,7 @@ def model(
         "name": "tiny",
         "encoder": str(tiny_encoder),
         "output": tmp_path_factory.mktemp("runs") / "tiny",
-        "data": {split: tiny_corpus / f"{split}.jsonl" for split in ("train", "dev", "test")},
+        "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
         "window": {"max_tokens": 96, "overlap": 8},
         "train": {"epochs": 0.1, "learning_rate": 1e-3},
     }
@@ -384,9 +384,11 @@ def test_misspelt_key_is_refused(folder: ModelFolder):
         read_calibrations(folder)
 
 
-def test_documents_of_the_training_are_refused(run_config: RunConfig, folder: ModelFolder):
+def test_documents_of_the_training_are_refused(
+    run_config: RunConfig, tiny_corpus: Path, folder: ModelFolder
+):
     folder["run"].write_text(run_config.to_yaml(), encoding="utf-8")
-    data = run_config.data.train
+    data = tiny_corpus / "train.jsonl"
     for path in (data, data.parent / ".." / data.parent.name / data.name):
         with pytest.raises(ConfigError, match="the model was trained on it; calibrate on other"):
             calibrate(folder, path)

@@ -16,7 +16,7 @@ ARTICLE = ROOT / "data" / "articles" / "daraa.txt"
 
 @pytest.fixture(scope="module")
 def model(tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    splits = {split: tiny_corpus / f"{split}.jsonl" for split in ("train", "dev", "test")}
+    splits = {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")}
     config = {
         "name": "tiny",
         "encoder": str(tiny_encoder),

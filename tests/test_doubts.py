@@ -19,7 +19,7 @@ def test_every_training_document_is_read_by_a_model_that_did_not_learn_it(
     output = tmp_path / "doubts.jsonl"
     assert run(["data", "doubts", str(config), "--folds", "2", "-o", str(output)]) == 0
     records = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
-    train = {document.id: document for document in read_corpus(run_config.data.train)}
+    train = {document.id: document for document in read_corpus(Path(run_config.data.train))}
     assert {record["document"] for record in records} == set(train)
     for record in records:
         assert train[record["document"]].text[record["start"] : record["end"]] == record["text"]

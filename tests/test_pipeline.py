@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 ARTICLE = (ROOT / "data" / "articles" / "daraa.txt").read_text(encoding="utf-8")
 
 
-def evaluate_on(folder: ModelFolder, data: Path, *, file: str | None = None) -> Evaluation:
+def evaluate_on(folder: ModelFolder, data: str | Path, *, file: str | None = None) -> Evaluation:
     benchmark = open_benchmark(str(data))
     evaluation = evaluate(ask_system(folder.path, benchmark.documents, file=file), benchmark)
     record(folder, evaluation)
@@ -45,7 +45,7 @@ def folder(
             "name": "tiny",
             "encoder": str(tiny_encoder),
             "output": tmp_path_factory.mktemp("runs") / "tiny",
-            "data": {split: tiny_corpus / f"{split}.jsonl" for split in ("train", "dev", "test")},
+            "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
             "window": {"max_tokens": 96, "overlap": 8},
             "train": {"epochs": 6, "batch_size": 4, "learning_rate": 3e-3},
             "export": {"max_loss": 1.0},
@@ -61,9 +61,9 @@ def folder(
 def test_folder_holds_the_layout_and_nothing_else(folder: ModelFolder):
     names = {path.name for path in folder.path.iterdir()}
     assert names == {
-        "README.md", "config.json", "run.yaml", "metrics.json", "labels.yaml", "calibration.json",
-        "tokenizer.json", "tokenizer_config.json", "model.safetensors", "model.onnx",
-        "model.int8.onnx", "SHA256SUMS",
+        "README.md", "config.json", "run.yaml", "metrics.json", "metrics.jsonl", "labels.yaml",
+        "calibration.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors",
+        "model.onnx", "model.int8.onnx", "SHA256SUMS",
     }  # fmt: skip
     folder.verify()
 

@@ -1,6 +1,10 @@
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +15,8 @@ from tokenizers import Tokenizer
 
 from marsad.calibration import Abstention, Calibration, Curve
 from marsad.document import Document
-from marsad.labels import scheme
+from marsad.labels import SCHEME_FILE, scheme
+from marsad.model_folder import SETTINGS_KEY, ModelFolder, ModelSettings, read_settings
 from marsad.reader import Reader
 from marsad.text.cleaning import CLEANINGS
 from marsad.text.windows import Batch, SpecialIds
@@ -77,6 +82,71 @@ def test_a_sentence_is_read_alike_wherever_its_window_stands(tokenizer: Tokenize
     assert first.sentences[0].events == later.sentences[7].events
 
 
+def around(bare: ModelSettings, context: int) -> ModelSettings:
+    """Return settings with as much room for sentences, and context besides."""
+    return replace(bare, max_tokens=bare.max_tokens + 2 * context, context=context)
+
+
+@pytest.mark.parametrize(("max_tokens", "context"), [(32, 5), (128, 16), (512, 64)])
+def test_a_model_that_sees_context_is_read_right(
+    documents: list[Document], tokenizer: Tokenizer, max_tokens: int, context: int
+):
+    limits = around(oracle_settings(SPECIAL, max_tokens=max_tokens), context)
+    reader = Reader(tokenizer, limits, Oracle(documents, tokenizer, limits))
+    for gold, own in zip(documents, reader.pipe(documents, batch_size=3), strict=True):
+        assert spans(own) == spans(gold)
+        assert own.coverage == 1.0
+
+
+class Listener(Noise):
+    """Counts the tokens that it is shown, and those that the event head may look at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown = self.pooled = self.longest = 0
+
+    def __call__(self, batch: Batch) -> Mapping[str, npt.NDArray[np.float32]]:
+        self.shown += int(batch.attention_mask.sum())
+        self.pooled += int(batch.sentence_mask.sum())
+        self.longest = max(self.longest, batch.input_ids.shape[1])
+        return super().__call__(batch)
+
+
+def test_context_is_shown_and_not_answered_for(documents: list[Document], tokenizer: Tokenizer):
+    bare, limits = (around(oracle_settings(SPECIAL, max_tokens=64), size) for size in (0, 8))
+    deaf, hearing = Listener(), Listener()
+    without = list(Reader(tokenizer, bare, deaf).pipe(documents))
+    assert list(Reader(tokenizer, limits, hearing).pipe(documents)) == without
+    assert any(document.entities for document in without)
+    assert any(sentence.events for document in without for sentence in document.sentences)
+    assert hearing.shown > 1.1 * deaf.shown
+    assert hearing.pooled == deaf.pooled
+    assert hearing.longest <= limits.max_tokens
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.sampled_from("ابتدرع ول.\n،ًـ\u200f😀٤") | st.characters(), max_size=300))
+def test_record_is_the_same_whatever_the_context(text: str):
+    tokenizer = tiny_tokenizer(["ابتدرعوقسملن ."]).backend_tokenizer
+    for cleaning in CLEANINGS.values():
+        bare = oracle_settings(SPECIAL, cleaning, max_tokens=24)
+        record = Reader(tokenizer, around(bare, 6), Noise())(text)
+        check_invariants(record, text)
+        assert record == Reader(tokenizer, bare, Noise())(text)
+
+
+def test_context_is_kept_and_models_from_before_it_have_none(tmp_path: Path):
+    folder = ModelFolder(tmp_path)
+    shutil.copy(SCHEME_FILE, folder["labels"])
+    own = around(oracle_settings(SPECIAL), 16)
+    config = own.to_config()
+    folder["config"].write_text(json.dumps({SETTINGS_KEY: config}), encoding="utf-8")
+    assert read_settings(folder) == own
+    del config["context"]
+    folder["config"].write_text(json.dumps({SETTINGS_KEY: config}), encoding="utf-8")
+    assert read_settings(folder) == replace(own, context=0)
+
+
 class Silence(Noise):
     """Finds nothing, so that the record holds little beside the text."""
 
@@ -119,14 +189,21 @@ def test_memory_grows_with_the_record_alone():
 def test_what_is_decided_at_once_is_what_is_decided_later(
     documents: list[Document], tokenizer: Tokenizer
 ):
-    thresholds = dict.fromkeys(scheme().event_names, 0.3)
+    thresholds = dict.fromkeys(scheme().event_names, 0.7)
     calibration = Calibration(
-        Curve(0.5, {"GPE": 0.4}), Curve(0.7, {"siege": -0.2}), thresholds, Abstention(0.3, 0.4)
+        Curve(0.5, {"GPE": 0.4}),
+        Curve(0.7, {"siege": -0.2}),
+        thresholds,
+        Abstention(0.3, 0.65),
+        families={"coercion": 0.97, "unrest": 0.8, "battle": 0.75},
     )
     reader = Reader(tokenizer, oracle_settings(SPECIAL), Noise(), calibration=calibration)
-    later = [judgement.decide(calibration) for judgement in reader.judge(documents)]
+    judgements = list(reader.judge(documents))
+    later = [judgement.decide(calibration) for judgement in judgements]
     assert list(reader.pipe(documents)) == later
     assert any(document.warnings for document in later)
+    alone = replace(calibration, families={})
+    assert later != [judgement.decide(alone) for judgement in judgements]
 
 
 @settings(max_examples=150, deadline=None)

@@ -16,10 +16,23 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
-from marsad.calibration import Abstention, Calibration, Curve, logit, write_calibration
+from marsad.calibration import (
+    Abstention,
+    Calibration,
+    Curve,
+    family_names,
+    logit,
+    write_calibration,
+)
 from marsad.config import Task, load_config
 from marsad.corpus import read_corpus
-from marsad.decisions import Judgement
+from marsad.decisions import (
+    Judgement,
+    decide_types,
+    families_of,
+    family_probabilities,
+    likeliest_types,
+)
 from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.labels import scheme
@@ -39,6 +52,7 @@ SPREADS = (0.03, 0.1, 0.3, 1.0)  # standard deviation that the shifts of names m
 _WIDE = 30.0  # that of the scale: hardly held back
 BORROWED = 50  # decisions that a type's threshold borrows from all types together
 THRESHOLDS = np.arange(0.05, 0.951, 0.025)
+_NOTHING = 1e-12  # a gain of F1 that is only a matter of rounding
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,7 @@ def fit_calibration(
     task: Task,
     fitted_on: str,
     most_risk: float | None = None,
+    families: bool = False,
 ) -> Calibration:
     """Fit curves and thresholds, and the levels below which more than ``most_risk`` is wrong.
 
@@ -77,6 +92,7 @@ def fit_calibration(
         task: what the model reads.
         fitted_on: names the documents.
         most_risk: share of claims that may be wrong; None withholds nothing.
+        families: whether families get thresholds too, where they pay; see :func:`fit_families`.
     """
     calibration = Calibration(fitted_on=fitted_on)
     if task != "events":
@@ -84,29 +100,31 @@ def fit_calibration(
         curve = fit_curve(mentions)
         level = _level(mentions.probabilities(curve), mentions.holds, most_risk)
         calibration = replace(calibration, entities=curve, abstain=Abstention(entities=level))
-    return calibration if task == "ner" else _with_events(calibration, judgements, gold, most_risk)
+    if task != "ner":
+        types = type_decisions(judgements, gold)
+        calibration = _with_events(calibration, types, most_risk, families=families)
+    return calibration
 
 
 def _with_events(
-    calibration: Calibration,
-    judgements: Sequence[Judgement],
-    gold: Sequence[Document],
-    most_risk: float | None,
+    calibration: Calibration, types: Decisions, most_risk: float | None, *, families: bool
 ) -> Calibration:
-    types = type_decisions(judgements, gold)
     curve = fit_curve(types)
-    probabilities, by_sentence = types.probabilities(curve), (-1, len(types.labels))
-    thresholds = fit_thresholds(
-        probabilities.reshape(by_sentence), types.holds.reshape(by_sentence)
-    ).round(3)
-    reported = probabilities >= thresholds[types.names]
-    level = _level(probabilities[reported], types.holds[reported], most_risk)
-    return replace(
+    by_sentence = (-1, len(types.labels))
+    probabilities = types.probabilities(curve).reshape(by_sentence)
+    holds, documents = types.holds.reshape(by_sentence), types.documents[:: len(types.labels)]
+    thresholds = fit_thresholds(probabilities, holds).round(3)
+    calibration = replace(
         calibration,
         events=curve,
         thresholds=dict(zip(types.labels, thresholds.tolist(), strict=True)),
-        abstain=replace(calibration.abstain, events=level),
     )
+    if families:
+        found = fit_families(probabilities, holds, thresholds, documents=documents)
+        calibration = replace(calibration, families=found)
+    reported = decide_types(probabilities, calibration)
+    level = _level(probabilities[reported], holds[reported], most_risk)
+    return replace(calibration, abstain=replace(calibration.abstain, events=level))
 
 
 def _level(probabilities: Floats, holds: Bools, most_risk: float | None) -> float:
@@ -143,8 +161,8 @@ def calibrate(
     if most_risk is not None and not 0 < most_risk < 1:
         raise ConfigError(f"risk {most_risk:g}: give a share between 0 and 1")
     run = load_config(folder.require("run", "calibrate a folder that `marsad train` wrote"))
-    data = data or run.data.dev
-    if data.resolve() == run.data.train.resolve():
+    data = data or Path(run.data.dev)
+    if str(data.resolve()) in {str(Path(part.corpus).resolve()) for part in run.data.parts}:
         raise ConfigError(f"{data}: the model was trained on it; calibrate on other documents")
     gold = read_corpus(data)
     reader = open_reader(folder, file=file)
@@ -253,3 +271,89 @@ def fit_thresholds(probabilities: Floats, holds: Bools) -> Floats:
     borrowed, size = (v.sum(axis=1, keepdims=True) * share for v in (right, sizes))
     f1 = 2 * (right + borrowed) / np.maximum(sizes + size, 1e-9)
     return np.array([np.median(THRESHOLDS[own >= own.max() - 1e-12]) for own in f1.T])
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What thresholds of families could add to what is reported.
+
+    ``chances`` are the families' probabilities, 0 where a type is reported, and ``right`` is
+    whether the most probable type is annotated, (sentences, families). ``counts`` are the right,
+    the claimed and the annotated types without them, (sentences, 3).
+    """
+
+    chances: Floats
+    right: Bools
+    counts: Ints
+
+    def at(self, sentences: Ints) -> "_Room":
+        """Return what some sentences have of it."""
+        return _Room(self.chances[sentences], self.right[sentences], self.counts[sentences])
+
+    def gains(self, right: Floats, claimed: Floats) -> Floats:
+        """Return by how much claims beside those that there are raise the micro F1."""
+        before, *sizes = self.counts.sum(axis=0)
+        size = max(sum(sizes), 1)
+        gains: Floats = 2 * (before + right) / (size + claimed) - 2 * before / size
+        return gains
+
+    def gains_from(self, thresholds: Floats) -> Floats:
+        """Return what thresholds, (families,) or (sentences, families), gain; (families,)."""
+        added = self.chances >= thresholds
+        return self.gains((added & self.right).sum(axis=0), added.sum(axis=0))
+
+
+def fit_families(
+    probabilities: Floats, holds: Bools, thresholds: Floats, *, documents: Ints
+) -> dict[str, float]:
+    """Return the probability from which on a family without a reported type should get one.
+
+    A family has one only where that raises the micro F1 of types, both on all documents and on
+    documents that the family's threshold was not fitted on.
+
+    Args:
+        probabilities: (sentences, types).
+        holds: (sentences, types).
+        thresholds: those of the types, (types,); they stay.
+        documents: which document each sentence is of, (sentences,).
+    """
+    folds = min(FOLDS, len(np.unique(documents)))
+    if folds < 2:
+        return {}
+    room = _room(probabilities, holds, thresholds)
+    fitted, held_out = _fit_room(room), np.empty_like(room.chances)
+    for train, test in GroupKFold(folds).split(documents, groups=documents):
+        held_out[test] = _fit_room(room.at(train))
+    gained = np.minimum(room.gains_from(fitted), room.gains_from(held_out))
+    return {
+        name: float(threshold)
+        for name, threshold, gain in zip(family_names(), fitted, gained, strict=True)
+        if gain > _NOTHING
+    }
+
+
+def _room(probabilities: Floats, holds: Bools, thresholds: Floats) -> _Room:
+    reported = probabilities >= thresholds
+    return _Room(
+        np.where(families_of(reported), 0.0, family_probabilities(probabilities)),
+        np.take_along_axis(holds, likeliest_types(probabilities), axis=1),
+        np.stack([side.sum(axis=1) for side in (reported & holds, reported, holds)], axis=1),
+    )
+
+
+def _fit_room(room: _Room) -> Floats:
+    """Return the threshold of each family that gains most, infinite where none gains; (families,).
+
+    Families borrow from each other as types do: what all of them would add, scaled to ``BORROWED``
+    annotated types, counts beside what one would. Of those that gain alike the highest is taken.
+    """
+    falling = THRESHOLDS[::-1].round(3)
+    added = room.chances >= falling[:, None, None]
+    share = BORROWED / max(room.counts[:, 2].sum(), 1)
+    gains = room.gains(  # thresholds, families
+        *(
+            own + share * own.sum(axis=1, keepdims=True)
+            for own in ((added & room.right).sum(axis=1), added.sum(axis=1))
+        )
+    )
+    return np.where(gains.max(axis=0) > _NOTHING, falling[gains.argmax(axis=0)], np.inf)

@@ -23,6 +23,7 @@ from marsad.model_folder import ModelFolder
 
 Floats = npt.NDArray[np.float64]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Reachable = Annotated[float, Field(gt=0, le=1)]  # every sentence reaches 0
 
 CHECKPOINT = "weights"  # whose calibration serves files that have none of their own
 _NEAREST = 1e-6  # to 0 and 1 that a score is taken
@@ -53,12 +54,15 @@ class Abstention:
 class Calibration:
     """Curves for mentions and event types, the threshold of each type, and when to be silent.
 
-    ``fitted_on`` names the documents' file; None for the scores as they are.
+    ``families`` are thresholds of families of types, see :func:`marsad.decisions.decide_types`; a
+    family without one leaves its types to theirs. ``fitted_on`` names the documents' file; None
+    for the scores as they are.
     """
 
     entities: Curve = field(default_factory=Curve)
     events: Curve = field(default_factory=Curve)
     thresholds: Mapping[str, Probability] = field(default_factory=dict)
+    families: Mapping[str, Reachable] = field(default_factory=dict, kw_only=True)
     abstain: Abstention = field(default_factory=Abstention)
     fitted_on: str | None = None
 
@@ -70,13 +74,23 @@ class Calibration:
         """
         own = scheme()
         events = {*self.events.shifts, *self.thresholds}
-        for name in {*self.entities.shifts} - {*own.entity_names} | events - {*own.event_names}:
-            raise ValueError(name)
+        for given, known in (
+            (self.entities.shifts, own.entity_names),
+            (events, own.event_names),
+            (self.families, family_names()),
+        ):
+            for name in {*given} - {*known}:
+                raise ValueError(name)
 
     @cached_property
     def threshold_row(self) -> Floats:
         """The probability from which each type is reported, (types,), in the scheme's order."""
         return np.array([self.thresholds.get(name, 0.5) for name in scheme().event_names])
+
+    @cached_property
+    def family_row(self) -> Floats:
+        """The probability from which each family wants a type, (families,); infinite for never."""
+        return np.array([self.families.get(name, np.inf) for name in family_names()])
 
     def abstaining(self, level: float | None) -> "Calibration":
         """Return the calibration with one level for both kinds; None changes nothing.
@@ -89,6 +103,12 @@ class Calibration:
         if not 0 <= level <= 1:
             raise ConfigError(f"abstain level {level:g}: give a probability from 0 to 1")
         return replace(self, abstain=Abstention(level, level))
+
+
+@cache
+def family_names() -> tuple[str, ...]:
+    """Return the families of event types, in the order of their first types."""
+    return tuple(dict.fromkeys(scheme().family_of.values()))
 
 
 def logit(probabilities: Floats) -> Floats:

@@ -1,21 +1,24 @@
 """Decisions: from what a model says of a document to what is reported of it.
 
-A model's scores become probabilities, types are reported from their threshold on, and what is too
-uncertain is withheld.
+A model's scores become probabilities, types are reported from their threshold on, a family that is
+likely enough is not left without a type, and what is too uncertain is withheld.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from marsad.calibration import Calibration
+from marsad.calibration import Calibration, family_names
 from marsad.document import Document, Entity, Event
 from marsad.labels import scheme
 
 Floats = npt.NDArray[np.float32]
+Probabilities = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,63 @@ class Judgement:
 def report_events(
     scores: npt.ArrayLike, realis: Ints, calibration: Calibration
 ) -> tuple[Event, ...]:
-    """Return the types whose probability reaches their threshold; shapes (types,)."""
+    """Return the events of a sentence, see :func:`decide_types`; shapes (types,)."""
     names = scheme()
     probabilities = calibration.events(scores, names.event_names)
     return tuple(
         Event(names.event_names[i], names.realis_names[realis[i]], float(probabilities[i]))
-        for i in np.flatnonzero(probabilities >= calibration.threshold_row)
+        for i in np.flatnonzero(decide_types(probabilities, calibration))
     )
+
+
+def decide_types(probabilities: Probabilities, calibration: Calibration) -> Bools:
+    """Return which types are reported, from their calibrated probabilities.
+
+    A type is where its probability reaches its threshold. Where no type of a family does, but the
+    family's probability reaches the family's threshold, its most probable type is.
+
+    Args:
+        probabilities: (..., types), as is what is returned.
+        calibration: the thresholds.
+    """
+    reported = probabilities >= calibration.threshold_row
+    likely = family_probabilities(probabilities) >= calibration.family_row
+    best = likeliest_types(probabilities)
+    claims = np.take_along_axis(reported, best, axis=-1) | (likely & ~families_of(reported))
+    np.put_along_axis(reported, best, claims, axis=-1)
+    return reported
+
+
+def family_probabilities(probabilities: Probabilities) -> Probabilities:
+    """Return how likely a sentence reports any type of each family, (..., families).
+
+    A noisy-or (Pearl 1988, "Probabilistic Reasoning in Intelligent Systems", section 4.3.2): as if
+    the types were independent, 1 less the product of what each leaves.
+    """
+    left: Probabilities = np.where(_members(), 1 - probabilities[..., None, :], 1.0).prod(axis=-1)
+    return 1 - left
+
+
+def likeliest_types(probabilities: Probabilities) -> Ints:
+    """Return the number of each family's most probable type, the first of equals; (..., families).
+
+    No two families share a type.
+    """
+    best: Ints = np.where(_members(), probabilities[..., None, :], -1.0).argmax(axis=-1)
+    return best
+
+
+def families_of(types: Bools) -> Bools:
+    """Return which families have one of the types, (..., families)."""
+    having: Bools = np.any(types[..., None, :] & _members(), axis=-1)
+    return having
+
+
+@cache
+def _members() -> Bools:
+    """Return which types each family has, (families, types)."""
+    own = scheme().family_of
+    return np.array([[own[name] == family for name in own] for family in family_names()])
 
 
 def calibrated(entities: Iterable[Entity], calibration: Calibration) -> tuple[Entity, ...]:

@@ -42,7 +42,9 @@ def find_doubts(config: RunConfig, *, folds: int, watch: Watch = iter) -> list[D
     """
     if folds < 2:
         raise ConfigError(f"{folds} folds: give at least 2, so that no model reads what it learnt")
-    benchmark = open_benchmark(str(config.data.train))
+    if config.data.train is None:
+        raise ConfigError("data.train: none is given, so there is nothing to look through")
+    benchmark = open_benchmark(config.data.train)
     fold_of = {d.id: bucket_of(d.id, folds) for d in benchmark.documents}
     if len(set(fold_of.values())) < folds:
         raise ConfigError(
@@ -79,7 +81,7 @@ def _read_fold(
         data.write_text("".join(f"{d.to_json()}\n" for d in rest), encoding="utf-8")
         run = config.model_copy(
             update={
-                "data": config.data.model_copy(update={"train": data}),
+                "data": config.data.model_copy(update={"train": str(data)}),
                 "output": Path(scratch) / "model",
             }
         )

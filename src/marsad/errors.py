@@ -24,6 +24,10 @@ class ModelError(MarsadError):
     """A model folder or an encoder is missing, incomplete or does not fit."""
 
 
+class TrainingError(MarsadError):
+    """A run cannot go on: its loss is no number, or memory or disk is used up."""
+
+
 class ExportError(MarsadError):
     """An exported model does not do what the checkpoint does."""
 

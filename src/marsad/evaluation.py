@@ -14,20 +14,36 @@ from marsad.scoring import SCORER_VERSION, Scores, score
 from marsad.scoring.entities import paired
 from marsad.scoring.events import event_counts
 from marsad.scoring.matching import entity_counts
+from marsad.scoring.ruler import Floats, Ruler, own_ruler
 from marsad.scoring.uncertainty import Counts
 from marsad.systems import Answers, ask_reader
 
 
-def score_reader(reader: Reader, documents: Sequence[Document], *, watch: Watch = iter) -> Scores:
-    """Read documents of our own scheme and score what was read."""
+def score_reader(
+    reader: Reader,
+    documents: Sequence[Document],
+    *,
+    ruler: Ruler | None = None,
+    watch: Watch = iter,
+) -> Scores:
+    """Read documents, by default of our own scheme, and score what was read."""
+    ruler = ruler or own_ruler()
     answers = ask_reader(reader, documents, watch=watch)
     return score(
         documents,
         answers.documents,
-        entities=answers.entities,
-        events=answers.events,
-        probabilities=answers.probabilities,
+        entities=answers.entities and bool(ruler.entities),
+        events=answers.events and bool(ruler.events),
+        ruler=ruler,
+        probabilities=_columns(answers, ruler),
     )
+
+
+def _columns(answers: Answers, ruler: Ruler) -> list[Floats] | None:
+    """Return the probabilities of the events that a ruler scores."""
+    if not (ruler.events and answers.probabilities):
+        return None
+    return [ruler.event_columns(own) for own in answers.probabilities]
 
 
 def evaluate(answers: Answers, benchmark: Benchmark) -> Evaluation:
@@ -42,14 +58,13 @@ def evaluate(answers: Answers, benchmark: Benchmark) -> Evaluation:
             f"{answers.source}: says nothing of what {benchmark.data} annotates; "
             "take a system or a benchmark of the same task"
         )
-    probabilities = answers.probabilities if ruler.events else None
     scores = score(
         benchmark.documents,
         answers.documents,
         entities=answers.entities and bool(ruler.entities),
         events=answers.events and bool(ruler.events),
         ruler=ruler,
-        probabilities=[ruler.event_columns(p) for p in probabilities] if probabilities else None,
+        probabilities=_columns(answers, ruler),
     )
     return Evaluation(
         data=benchmark.data,

@@ -53,8 +53,8 @@ def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter
     """
     settings = read_settings(folder)
     run = load_config(folder.require("run", "export a folder that `marsad train` wrote"))
-    model = load_model(folder, settings, run.model)
-    dev = read_corpus(run.data.dev)
+    model = load_model(folder, settings)
+    dev = read_corpus(Path(run.data.dev))
     reader = Reader(read_tokenizer(folder["tokenizer"]), settings, TorchBackend(model))
     _, reference = fit_and_score(reader, run, dev, watch=watch)
     difference = _export_fp32(model, settings, folder, run.export)
@@ -76,7 +76,7 @@ def fit_and_score(
     Thresholds that were fitted to another file's scores would count against this one.
     """
     judgements, task = list(reader.judge(watch(dev))), run.task
-    calibration = fit_calibration(judgements, dev, task=task, fitted_on=str(run.data.dev))
+    calibration = fit_calibration(judgements, dev, task=task, fitted_on=run.data.dev)
     decided = [judgement.decide(calibration) for judgement in judgements]
     scores = score(dev, decided, entities=task != "events", events=task != "ner")
     return calibration, scores.overall

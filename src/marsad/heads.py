@@ -6,61 +6,63 @@ window once; after that an epoch of the heads costs a fraction of one of the who
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from datasets import Dataset
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler
 from tqdm.auto import tqdm
 from transformers import get_linear_schedule_with_warmup
 
 from marsad.config import RunConfig
 from marsad.modeling import MarsadModel
+from marsad.objective import count_targets
+from marsad.sampling import EpochSampler
 from marsad.targets import Collator
+from marsad.trainer import DocumentTrainer
 
 WINDOWS = 16  # in a batch of features
 
 
-def train_heads(
-    model: MarsadModel, windows: Dataset, collator: Collator, config: RunConfig
-) -> None:
-    """Train the heads of a model on features of its still encoder, as ``heads_first`` says."""
-    options = config.train.heads_first
-    rows = list(windows)
-    features = encode_windows(model, rows, collator)
-    device = next(model.parameters()).device
-    pairs: Any = list(zip(rows, features, strict=True))
-    batches: DataLoader[Any] = DataLoader(
-        pairs,
-        batch_size=WINDOWS,
-        shuffle=True,
-        generator=torch.Generator().manual_seed(config.seed),
-        collate_fn=lambda pairs: (
-            collator([row for row, _ in pairs]),
-            pad_sequence([own for _, own in pairs], batch_first=True),
-        ),
-    )
+def train_heads(trainer: DocumentTrainer, config: RunConfig) -> None:
+    """Train the heads of a trainer's model on features of its still encoder.
+
+    The windows are those that the trainer draws for its own epochs, in larger batches.
+    """
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    collator = cast(Collator, trainer.data_collator)
+    options, own = config.train.heads_first, trainer.sampler
+    sampler = EpochSampler(own.shares, own.lengths, batch_size=WINDOWS, seed=config.seed)
+    rows: list[Any] = list(cast(Dataset, trainer.train_dataset))
+    with trainer.accelerator.autocast():
+        features = encode_windows(model, rows, collator)
     parameters = model.head_parameters()
     optimizer = torch.optim.AdamW(
         parameters, lr=options.learning_rate, weight_decay=config.train.weight_decay
     )
-    steps = options.epochs * len(batches)
+    steps = options.epochs * len(sampler) // WINDOWS
     warmup = int(config.train.warmup * steps)
     schedule = get_linear_schedule_with_warmup(optimizer, warmup, steps)  # type: ignore[no-untyped-call]
     model.train()
-    with tqdm(total=steps, desc="training the heads") as progress:
-        for _ in range(options.epochs):
-            for targets, hidden in batches:
-                inputs = {name: value.to(device) for name, value in targets.items()}
-                logits = model.judge(hidden.to(device), inputs["sentence_mask"])
-                optimizer.zero_grad()
-                model.loss(logits, inputs).backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-                optimizer.step()
-                schedule.step()
-                progress.update()
+    for epoch in tqdm(range(options.epochs), desc="training the heads"):
+        sampler.set_epoch(epoch)
+        for chosen in BatchSampler(sampler, WINDOWS, drop_last=False):
+            targets = _on_device(collator([rows[i] for i in chosen]), trainer.args.device)
+            hidden = pad_sequence([features[i] for i in chosen], batch_first=True)
+            with trainer.accelerator.autocast():
+                logits = model.judge(hidden.to(trainer.args.device), targets["sentence_mask"])
+            loss = trainer.objective(logits, targets, model.crf, count_targets(targets))
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            schedule.step()
+
+
+def _on_device(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    return {name: value.to(device) for name, value in tensors.items()}
 
 
 def encode_windows(

@@ -6,7 +6,8 @@ trained under one scheme is never read under another.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,29 @@ class Gloss:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A corpus with other labels, and which of ours each of them may be.
+
+    An empty tuple: none of ours, or any. Our labels that no label of the corpus may be are not
+    annotated there.
+    """
+
+    name: str
+    entities: Mapping[str, tuple[str, ...]]
+    events: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """BIO tags of its entity labels, as :attr:`Scheme.tags` has them of ours."""
+        return bio_tags(self.entities)
+
+
+def bio_tags(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return BIO (IOB2) tags: ``O`` first, then ``B-`` and ``I-`` of each label in turn."""
+    return (OUTSIDE, *(f"{bi}-{name}" for name in labels for bi in "BI"))
+
+
+@dataclass(frozen=True)
 class Scheme:
     """All labels, in the order in which models number them."""
 
@@ -59,6 +83,7 @@ class Scheme:
     events: tuple[EventType, ...]
     realis: tuple[Gloss, ...]
     families: tuple[Gloss, ...]
+    sources: Mapping[str, Source] = field(default_factory=dict)
 
     @cached_property
     def entity_names(self) -> tuple[str, ...]:
@@ -77,8 +102,8 @@ class Scheme:
 
     @cached_property
     def tags(self) -> tuple[str, ...]:
-        """BIO (IOB2) tags: ``O`` first, then ``B-`` and ``I-`` of each entity label in turn."""
-        return (OUTSIDE, *(f"{bi}-{name}" for name in self.entity_names for bi in "BI"))
+        """BIO tags of the entity labels, as :func:`bio_tags` orders them."""
+        return bio_tags(self.entity_names)
 
     @cached_property
     def family_of(self) -> dict[str, str]:
@@ -140,6 +165,7 @@ def read_scheme(path: Path) -> Scheme:
             ),
             realis=tuple(Gloss(name, **v) for name, v in raw["realis"].items()),
             families=tuple(Gloss(name, **v) for name, v in raw["families"].items()),
+            sources={name: _source(name, v) for name, v in raw.get("sources", {}).items()},
         )
     except FileNotFoundError:
         raise ModelError(
@@ -147,6 +173,14 @@ def read_scheme(path: Path) -> Scheme:
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: not a label file ({error!r}); restore it") from None
+
+
+def _source(name: str, raw: Mapping[str, Mapping[str, list[str]]]) -> Source:
+    entities, events = (
+        {label: tuple(own) for label, own in raw.get(kind, {}).items()}
+        for kind in ("entities", "events")
+    )
+    return Source(name, entities, events)
 
 
 @cache

@@ -26,6 +26,7 @@ class ModelFolder:
         "card": "README.md",
         "config": "config.json",
         "run": "run.yaml",
+        "log": "metrics.jsonl",
         "metrics": "metrics.json",
         "labels": "labels.yaml",
         "calibration": "calibration.json",
@@ -102,6 +103,7 @@ class ModelSettings:
     overlap: int
     special: SpecialIds
     cleaning: Cleaning = ()
+    context: int = 0
 
     @property
     def max_sentences(self) -> int:

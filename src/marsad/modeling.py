@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from marsad.config import ModelConfig, Task
+from marsad.crf import LinearChainCRF
 from marsad.errors import ModelError
 from marsad.files import atomic_path, atomic_write
 from marsad.labels import scheme
 from marsad.model_folder import SETTINGS_KEY, ModelFolder, ModelSettings
 from marsad.text.words import MAX_PROCLITIC
 
-IGNORED = -100  # a target that takes no part in the loss
 FAR = 1e4  # taken from the score of a token that lies outside a sentence
 BASE_RATE = 0.05  # about how often a sentence reports one given event type
 
@@ -74,11 +74,12 @@ class MarsadModel(nn.Module):
         width = encoder.config.hidden_size
         self.encoder = encoder
         self.task = task
-        self.options = config
         self.dropout = nn.Dropout(config.dropout)
+        self.crf: LinearChainCRF | None = None
         if task != "events":
             self.tags = nn.Linear(width, len(scheme().tags))
             self.proclitics = nn.Linear(width, MAX_PROCLITIC + 1)
+            self.crf = LinearChainCRF(scheme().tags) if config.crf else None
         if task != "ner":
             self.events = EventHead(width, config.dropout)
 
@@ -95,6 +96,8 @@ class MarsadModel(nn.Module):
         logits: dict[str, Tensor] = {}
         if self.task != "events":
             logits |= {"tags": self.tags(hidden), "proclitics": self.proclitics(hidden)}
+        if self.crf is not None:
+            logits["transitions"] = self.crf.transitions * 1  # a value of its own in the graph
         if self.task != "ner":
             events, realis = self.events(hidden, sentence_mask)
             logits |= {"events": events, "realis": realis}
@@ -103,45 +106,6 @@ class MarsadModel(nn.Module):
     def head_parameters(self) -> list[nn.Parameter]:
         """Return the parameters outside the encoder."""
         return [p for name, p in self.named_parameters() if not name.startswith("encoder.")]
-
-    def loss(self, logits: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
-        """Return the weighted sum of the heads' mean losses.
-
-        Args:
-            logits: as from :meth:`forward`.
-            targets: ``tags`` and ``proclitics`` (batch, length); ``events`` (batch, sentences,
-                types) with 0 for absent and 1 + realis id for present. IGNORED elsewhere.
-        """
-        weight = self.options
-        total = next(iter(logits.values())).new_zeros(())
-        if "tags" in logits:
-            total = total + weight.entity_weight * _cross_entropy(logits["tags"], targets["tags"])
-            proclitics = _cross_entropy(logits["proclitics"], targets["proclitics"])
-            total = total + weight.clitic_weight * proclitics
-        if "events" in logits:
-            events = targets["events"]
-            known, present = events != IGNORED, events > 0
-            positive = torch.tensor(weight.event_positive_weight, device=events.device)
-            binary = nn.functional.binary_cross_entropy_with_logits(
-                logits["events"].float()[known],
-                present[known].float(),
-                pos_weight=positive,
-                reduction="sum",
-            )
-            # Per sentence, not per decision: 23 types would make the loss vanish otherwise.
-            total = total + weight.event_weight * binary / known[..., 0].sum().clamp(min=1)
-            realis = torch.where(present, events - 1, IGNORED)
-            total = total + weight.realis_weight * _cross_entropy(logits["realis"], realis)
-        return total
-
-
-def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean over the known targets, 0 where none is known."""
-    flat = logits.float().flatten(0, -2)
-    summed = nn.functional.cross_entropy(
-        flat, targets.flatten(), ignore_index=IGNORED, reduction="sum"
-    )
-    return summed / (targets != IGNORED).sum().clamp(min=1)
 
 
 @dataclass(frozen=True)
@@ -190,16 +154,15 @@ def save_model(model: MarsadModel, folder: ModelFolder, settings: ModelSettings)
         out.write("\n")
 
 
-def load_model(folder: ModelFolder, settings: ModelSettings, config: ModelConfig) -> MarsadModel:
+def load_model(folder: ModelFolder, settings: ModelSettings) -> MarsadModel:
     """Load a model that :func:`save_model` wrote.
 
     Raises:
         ModelError: weights are missing, damaged or of another shape.
     """
     weights = folder.require("weights", "train it, or load one of its ONNX files")
-    encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder.path))  # type: ignore[no-untyped-call]
-    model = MarsadModel(without_pooler(encoder), settings.task, config)
-    plain = _plain_names(settings.task, model.encoder)
+    encoder = without_pooler(AutoModel.from_config(AutoConfig.from_pretrained(folder.path)))  # type: ignore[no-untyped-call]
+    plain = _plain_names(settings.task, encoder)
     try:
         state = load_file(weights)
         if plain is not None:
@@ -207,6 +170,8 @@ def load_model(folder: ModelFolder, settings: ModelSettings, config: ModelConfig
             back = dict(reversed(back.items()))  # longer prefixes first
             state = {_renamed(name, back): value for name, value in state.items()}
             state |= load_file(folder.require("heads", "take the folder anew"))
+        options = ModelConfig(crf=any(name.startswith("crf.") for name in state))
+        model = MarsadModel(encoder, settings.task, options)
         model.load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0]

@@ -18,7 +18,7 @@ from marsad.decisions import Judgement, calibrated, report_events, withhold
 from marsad.document import Document, Entity, Event, ModelStamp, Sentence
 from marsad.labels import scheme
 from marsad.model_folder import ModelSettings
-from marsad.spans import log_softmax, read_entities
+from marsad.spans import read_entities, tag_log_marginals
 from marsad.text.sentences import split_sentences
 from marsad.text.windows import (
     Batch,
@@ -57,6 +57,7 @@ class Backend(Protocol):
             Of a model that reads entities, for every token: ``tags`` (rows, length, tags) and
             ``proclitics`` (rows, length, lengths). Of one that reads events, for every sentence:
             ``events`` (rows, sentences, types) and ``realis`` (rows, sentences, types, values).
+            Of one with a CRF: ``transitions`` (tags, tags).
         """
         ...
 
@@ -66,11 +67,15 @@ Judge = Callable[[Mapping[str, Floats]], Any]
 
 
 class _Answer(NamedTuple):
-    """What a backend said of one part of a sentence: of its words, and of the part."""
+    """What a backend said of one part of a sentence: of its words, and of the part.
+
+    ``transitions`` are the model's.
+    """
 
     part: Part
     words: Mapping[str, Floats]
     sentence: Mapping[str, Floats]
+    transitions: Floats | None
 
 
 @dataclass
@@ -202,6 +207,7 @@ class Reader:
             max_tokens=settings.max_tokens,
             overlap=settings.overlap,
             max_sentences=settings.max_sentences,
+            context=settings.context,
         )
         sentences = tuple(Sentence(start, end) for start, end in spans)
         return _Job(replace(document, sentences=sentences), windows, judge)
@@ -233,6 +239,7 @@ class Reader:
                     part,
                     {name: value[row, part.positions] for name, value in of_words.items()},
                     {name: value[row, column] for name, value in of_sentences.items()},
+                    logits.get("transitions"),
                 )
                 for column, part in enumerate(window.parts)
             ]
@@ -248,10 +255,14 @@ class Reader:
                 np.concatenate([answer.words[name] for answer in job.answers])[heard]
                 for name in WORD_HEADS
             )
+            names, transitions = scheme().tags, job.answers[0].transitions
             text = job.document.text
-            job.entities += read_entities(text, words, tags, proclitics, scheme().tags)
+            job.entities += read_entities(
+                text, words, tags, proclitics, names, transitions=transitions
+            )
             if job.outside is not None:
-                job.outside.append((words, np.exp(log_softmax(tags)[:, 0])))
+                outside = np.exp(tag_log_marginals(tags, transitions, names)[:, 0])
+                job.outside.append((words, outside))
         if self.settings.task != "ner" and heard.any():
             sentence = parts[0].sentence
             logits = surest([answer.sentence for answer in job.answers])

@@ -7,7 +7,7 @@ so that vowels and tatweel change nothing. numpy only.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from marsad.text.words import MAX_PROCLITIC, letter_starts
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Real = TypeVar("Real", np.float32, np.float64)
+
+NEVER = -1e30  # a log-probability of zero that sums and differences leave a number
 
 
 class WordTags(NamedTuple):
@@ -93,6 +96,11 @@ def legal_transitions(tag_names: Sequence[str]) -> npt.NDArray[np.bool_]:
     return allowed
 
 
+def legal_beginnings(tag_names: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return which tags a sentence may begin with: all but ``I-X``."""
+    return np.array([not name.startswith("I-") for name in tag_names], dtype=np.bool_)
+
+
 def best_legal_tags(scores: Floats, tag_names: Sequence[str]) -> Ints:
     """Return the best legal tag sequence (Viterbi over hard BIO constraints).
 
@@ -107,8 +115,7 @@ def best_legal_tags(scores: Floats, tag_names: Sequence[str]) -> Ints:
         tags: Ints = greedy.astype(np.int64)  # the best of all sequences is legal already
         return tags
     penalty = np.where(allowed, 0.0, -np.inf).astype(np.float32)
-    begin = np.array([-np.inf if name.startswith("I-") else 0.0 for name in tag_names])
-    best = scores[0] + begin
+    best = scores[0] + np.where(legal_beginnings(tag_names), 0.0, -np.inf)
     back = np.zeros(scores.shape, dtype=np.int64)
     for i in range(1, len(scores)):
         paths = best[:, None] + penalty
@@ -121,15 +128,61 @@ def best_legal_tags(scores: Floats, tag_names: Sequence[str]) -> Ints:
     return tags
 
 
-def log_softmax(logits: Floats) -> Floats:
+def log_softmax(logits: npt.NDArray[Real]) -> npt.NDArray[Real]:
     """Return log-probabilities over the last axis."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    result: npt.NDArray[Real] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return result
 
 
+def tag_log_marginals(
+    logits: Floats, transitions: Floats | None, tag_names: Sequence[str]
+) -> Floats:
+    """Return the log-probability of each tag at each word of one sentence, (words, tags).
+
+    Args:
+        logits: shape (words, tags).
+        transitions: learned scores of :class:`marsad.crf.LinearChainCRF`, (tags, tags); the sum is
+            over all sequences that BIO allows (the forward-backward algorithm), and a tag that none
+            of them holds gets minus infinity. None: each word is judged by itself.
+        tag_names: ``O``, ``B-X``, ``I-X``, …
+    """
+    if transitions is None:
+        return log_softmax(logits)
+    emissions = log_softmax(logits.astype(np.float64))
+    emissions[:1, ~legal_beginnings(tag_names)] = NEVER
+    moves = np.where(legal_transitions(tag_names), transitions.astype(np.float64), NEVER)
+    # The way back is the way ahead through the reversed sentence, with "from" and "to" exchanged.
+    sums = _sum_paths(np.stack([emissions, emissions[::-1]], axis=1), np.stack([moves, moves.T]))
+    marginals = log_softmax(sums[:, 0] + sums[::-1, 1] - emissions)
+    return np.where(marginals < NEVER / 2, -np.inf, marginals).astype(np.float32)
+
+
+def _sum_paths(
+    emissions: npt.NDArray[np.float64], moves: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return log-sums over the paths that end in each tag of each word.
+
+    Args:
+        emissions: (words, chains, tags).
+        moves: (chains, tags, tags), row: from.
+    """
+    sums = emissions.copy()
+    for i in range(1, len(sums)):
+        paths = sums[i - 1][:, :, None] + moves
+        top = paths.max(axis=1)
+        sums[i] += top + np.log(np.exp(paths - top[:, None]).sum(axis=1))
+    return sums
+
+
 def read_entities(
-    text: str, words: Ints, tag_logits: Floats, proclitic_logits: Floats, tag_names: Sequence[str]
+    text: str,
+    words: Ints,
+    tag_logits: Floats,
+    proclitic_logits: Floats,
+    tag_names: Sequence[str],
+    *,
+    transitions: Floats | None = None,
 ) -> list[Entity]:
     """Decode one sentence: logits of its words into entities with scores.
 
@@ -139,6 +192,10 @@ def read_entities(
         tag_logits: shape (words, tags).
         proclitic_logits: shape (words, MAX_PROCLITIC + 1).
         tag_names: ``O``, ``B-X``, ``I-X``, …
+        transitions: as :func:`tag_log_marginals` takes them. With them, tags are the legal sequence
+            of the highest product of marginals (Fariselli et al. 2005, "A new decoding algorithm
+            for hidden Markov models improves the prediction of the topology of all-beta membrane
+            proteins").
 
     Returns:
         Entities in order. The score is the probability that all of a mention is as it is read: its
@@ -146,7 +203,7 @@ def read_entities(
     """
     if not len(words):
         return []
-    scores = log_softmax(tag_logits)
+    scores = tag_log_marginals(tag_logits, transitions, tag_names)
     tags = best_legal_tags(scores, tag_names)
     begins = np.flatnonzero([tag_names[t].startswith("B-") for t in tags])
     entities = []

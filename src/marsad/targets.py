@@ -10,10 +10,12 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from marsad.document import Document, Sentence
+from marsad.benchmarks import Annotated
+from marsad.document import Sentence
+from marsad.label_sets import label_sets
 from marsad.labels import scheme
+from marsad.losses import IGNORED
 from marsad.model_folder import ModelSettings
-from marsad.modeling import IGNORED
 from marsad.spans import tag_words
 from marsad.text.windows import (
     SpecialIds,
@@ -26,65 +28,107 @@ from marsad.text.windows import (
 
 log = logging.getLogger(__name__)
 
+Row = dict[str, Any]
+
+BY_TOKEN = ("tags", "proclitics")
+BY_SENTENCE = ("events", "groups")
+
 
 def training_rows(
-    documents: Sequence[Document], tokenizer: Tokenizer, settings: ModelSettings
-) -> dict[str, list[Any]]:
-    """Turn documents into columns: token ids and, by position, the targets of the heads."""
-    rows: list[dict[str, Any]] = []
-    for document in documents:
-        spans = [(s.start, s.end) for s in document.sentences]
-        sentences = list(tokenize_sentences(document.text, spans, tokenizer, settings.cleaning))
+    annotated: Sequence[Annotated], tokenizer: Tokenizer, settings: ModelSettings
+) -> list[Row]:
+    """Turn documents into windows of token ids and, by position, the targets of the heads.
+
+    Returns:
+        Rows with ``input_ids``; ``tags`` (numbers of :class:`LabelSets`), ``proclitics`` and
+        ``begins`` (1 at the first word of a sentence), one a token; ``sentences`` (token ranges),
+        ``events`` and ``groups``, one a sentence; and ``length``.
+    """
+    rows: list[Row] = []
+    for item in annotated:
+        spans = [(s.start, s.end) for s in item.document.sentences]
+        sentences = list(
+            tokenize_sentences(item.document.text, spans, tokenizer, settings.cleaning)
+        )
         windows = pack_windows(
             sentences,
             settings.special,
             max_tokens=settings.max_tokens,
             overlap=settings.overlap,
             max_sentences=settings.max_sentences,
+            context=settings.context,
         )
-        rows += [_training_row(document, sentences, window, settings) for window in windows]
-    return {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
+        rows += [_training_row(item, sentences, window, settings) for window in windows]
+    return rows
 
 
 def _training_row(
-    document: Document,
+    item: Annotated,
     sentences: Sequence[TokenizedSentence],
     window: Window,
     settings: ModelSettings,
-) -> dict[str, Any]:
-    names = scheme()
-    tags = np.full(len(window.ids), IGNORED)
-    proclitics = np.full(len(window.ids), IGNORED)
-    events = []
+) -> Row:
+    tags, proclitics = (np.full(len(window.ids), IGNORED) for _ in BY_TOKEN)
+    begins = np.zeros(len(window.ids), dtype=np.int64)
+    events, groups = [], []
     for part in window.parts:
-        sentence = document.sentences[part.sentence]
-        own_sentence = sentences[part.sentence]
-        targets, misfits = tag_words(
-            document.text, own_sentence.words, document.entities_in(sentence), names.tags
-        )
-        for entity, reason in misfits:
-            log.warning("%s: %r %s; left out", document.id, document.mention(entity), reason)
         own = np.arange(part.first_word, part.last_word)
-        heard = ~own_sentence.silent[own]
-        tags[part.positions[heard]] = targets.tags[own[heard]]
-        known = heard & (targets.proclitics[own] >= 0)
-        proclitics[part.positions[known]] = targets.proclitics[own[known]]
-        events.append(_event_targets(sentence) if part.whole else [IGNORED] * len(names.events))
+        heard = ~part.silent
+        sets, lengths = _word_targets(item, part.sentence, sentences[part.sentence])
+        places = part.positions[heard]
+        tags[places], proclitics[places] = sets[own[heard]], lengths[own[heard]]
+        begins[places[:1]] = 1
+        sentence = item.document.sentences[part.sentence]
+        events.append(_event_targets(item, sentence, whole=part.whole))
+        groups.append(_group_targets(item, whole=part.whole))
     return {
         "input_ids": window.ids,
         "tags": tags,
         "proclitics": proclitics,
+        "begins": begins,
         "sentences": window.spans(settings.pooling),
         "events": events,
+        "groups": groups,
         "length": len(window.ids),
     }
 
 
-def _event_targets(sentence: Sentence) -> list[int]:
+def _word_targets(
+    item: Annotated, number: int, tokenized: TokenizedSentence
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return label set and proclitic length of each word; IGNORED where a length is unknown."""
+    document = item.document
+    names = scheme().sources[item.source].tags if item.source else scheme().tags
+    mentions = document.entities_in(document.sentences[number])
+    targets, misfits = tag_words(document.text, tokenized.words, mentions, names)
+    for entity, reason in misfits:
+        log.warning("%s: %r %s; left out", document.id, document.mention(entity), reason)
+    if item.source:  # mentions of other corpora are whole tokens, whatever leads them
+        return label_sets().tag_set[item.source][targets.tags], np.full_like(targets.tags, IGNORED)
+    return targets.tags, np.where(targets.proclitics < 0, IGNORED, targets.proclitics)
+
+
+def _event_targets(item: Annotated, sentence: Sentence, *, whole: bool) -> list[int]:
     """Return, for each type, 0 where the sentence does not report it, else 1 + its realis id."""
     names = scheme()
+    if not whole:
+        return [IGNORED] * len(names.events)
+    if item.source:
+        classes = names.sources[item.source].events
+        absent = {t for name, voted in item.votes.items() if not voted for t in classes[name]}
+        return [0 if name in absent else IGNORED for name in names.event_names]
     found = {e.type: 1 + names.realis_names.index(e.realis) for e in sentence.events}
     return [found.get(name, 0) for name in names.event_names]
+
+
+def _group_targets(item: Annotated, *, whole: bool) -> list[int]:
+    """Return 1 for each group of types of which the sentence reports at least one."""
+    targets = [IGNORED] * len(label_sets().groups)
+    if item.source and whole:
+        for name, voted in item.votes.items():
+            if voted:
+                targets[label_sets().group[item.source][name]] = 1
+    return targets
 
 
 class Collator:
@@ -98,11 +142,12 @@ class Collator:
         spans = [row["sentences"] for row in rows]
         batch = make_batch([row["input_ids"] for row in rows], spans, self.special)
         tensors = {name: torch.from_numpy(array) for name, array in batch._asdict().items()}
-        for key in ("tags", "proclitics"):
-            tensors[key] = _pad([torch.as_tensor(row[key]) for row in rows])
-        tensors["events"] = _pad([torch.as_tensor(row["events"]) for row in rows])
+        for key in (*BY_TOKEN, *BY_SENTENCE):
+            tensors[key] = _pad([row[key] for row in rows], IGNORED)
+        tensors["begins"] = _pad([row["begins"] for row in rows], 0).bool()
         return tensors
 
 
-def _pad(targets: list[Tensor]) -> Tensor:
-    return pad_sequence(targets, batch_first=True, padding_value=IGNORED)
+def _pad(targets: Sequence[Any], filler: int) -> Tensor:
+    rows = [torch.as_tensor(row) for row in targets]
+    return pad_sequence(rows, batch_first=True, padding_value=filler)

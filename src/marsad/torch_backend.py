@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from marsad.config import ModelConfig
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.modeling import MarsadModel, load_model
 from marsad.text.windows import Batch
@@ -35,4 +34,4 @@ class TorchBackend:
 
 def load_torch_backend(folder: ModelFolder) -> TorchBackend:
     """Load the checkpoint of a model folder behind the reader's interface."""
-    return TorchBackend(load_model(folder, read_settings(folder), ModelConfig()))
+    return TorchBackend(load_model(folder, read_settings(folder)))

@@ -1,66 +1,112 @@
 """Training: annotated documents in, the checkpoint with the best dev score out."""
 
+import errno
 import logging
-import shutil
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import torch
-from datasets import Dataset, load_dataset
+from accelerate import PartialState
+from datasets import Dataset
+from safetensors import SafetensorError
 from torch import Tensor
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import TrainingArguments, set_seed
 from transformers.trainer_utils import SchedulerType
 
 from marsad import __version__
+from marsad.adversary import Adversary
+from marsad.averaging import WeightAverage
+from marsad.benchmarks import PREFIX, Benchmark, open_benchmark
 from marsad.calibrating import fit_calibration
 from marsad.calibration import CHECKPOINT, Calibration, write_calibration
-from marsad.config import Precision, RunConfig, TrainConfig
-from marsad.corpus import read_corpus
-from marsad.document import Document, parse_document
+from marsad.checkpoints import FOLDER, Checkpoints
+from marsad.config import Precision, RunConfig
 from marsad.encoders.loading import Encoder, load_encoder
-from marsad.errors import ConfigError, DataError
+from marsad.errors import ConfigError, TrainingError
 from marsad.evaluation import score_reader
-from marsad.files import atomic_write
+from marsad.files import atomic_write, sha256
+from marsad.frequencies import labels_held, tag_counts, type_counts
 from marsad.heads import train_heads
 from marsad.labels import SCHEME_FILE, scheme
+from marsad.lora import add_adapters, merge_adapters
+from marsad.losses import effective_number_weights
+from marsad.mixture import check_corpora, load_windows
 from marsad.model_folder import ModelFolder, ModelSettings
 from marsad.modeling import MarsadModel, save_model, without_pooler
+from marsad.objective import Objective
+from marsad.optimization import build_optimizer, freeze
 from marsad.reader import Reader
-from marsad.targets import Collator, training_rows
+from marsad.run_log import RunLog
+from marsad.sampling import EpochSampler, repeat_factors
+from marsad.scoring.ruler import own_ruler
+from marsad.targets import Collator
 from marsad.text.cleaning import CLEANINGS
-from marsad.text.windows import Batch
 from marsad.torch_backend import TorchBackend
+from marsad.trainer import DocumentTrainer, Progress
 
 log = logging.getLogger(__name__)
 
-CHECKPOINTS = "checkpoints"
+# How the libraries that write checkpoints put it when a disk is full.
+_DISK_FULL = ("No space left on device", "PytorchStreamWriter failed", "File too large")
 
 
-def train(config: RunConfig) -> ModelFolder:
+def train(
+    config: RunConfig, *, restart: bool = False, progress: Progress | None = None
+) -> ModelFolder:
     """Run a configuration from data to a model folder, and return the folder.
 
+    A run that was killed goes on from its last checkpoint when it is started again.
+
+    Args:
+        config: the run, of one seed.
+        restart: forget an unfinished run in the same folder.
+        progress: is told of each scoring on dev; what it raises ends the run.
+
     Raises:
+        ConfigError: the folder holds an unfinished run of another configuration.
         DataError: a corpus file is missing or has an error.
         ModelError: the encoder cannot be loaded.
+        TrainingError: the loss became no number, or memory or disk ran out.
     """
-    dev = read_corpus(config.data.dev)
-    read_corpus(config.data.train)  # checked before hours are spent on it
+    dev = open_benchmark(config.data.dev, source=config.data.corpora)
+    check_corpora(config.data)
+    checkpoints = Checkpoints(config.output / FOLDER)
+    with PartialState().main_process_first():
+        if restart and PartialState().is_main_process:
+            checkpoints.remove()
+        last = checkpoints.open(run_record(config))
     set_seed(config.seed)
     encoder = load_encoder(config.encoder, dropout=config.model.encoder_dropout)
     settings = model_settings(config, encoder)
-    windows = load_windows(config, encoder, settings)
-    model = MarsadModel(without_pooler(encoder.model), config.task, config.model)
-    if config.train.heads_first.epochs:
-        train_heads(model, windows, Collator(settings.special), config)
-    freeze(model, config.train)
-    trainer = build_trainer(model, config, settings, encoder, windows, dev)
-    trainer.train()
+    with PartialState().main_process_first():
+        windows = load_windows(config.data, encoder.tokenizer.backend_tokenizer, settings)
+    model = build_model(config, encoder)
     reader = Reader(encoder.tokenizer.backend_tokenizer, settings, TorchBackend(model))
-    judgements = list(reader.judge(dev))
-    calibration = fit_calibration(judgements, dev, task=config.task, fitted_on=str(config.data.dev))
-    folder = save_run(model, config, settings, encoder, calibration)
-    shutil.rmtree(config.output / CHECKPOINTS)
+    with failures_explained(checkpoints):
+        trainer = build_trainer(model, config, windows, reader, dev, checkpoints, progress)
+        if config.train.heads_first.epochs and last is None:
+            train_heads(trainer, config)
+        trainer.go_on(last)
+    if not PartialState().is_main_process:
+        return ModelFolder(config.output)
+    model.load_state_dict(checkpoints.best_weights())
+    merge_adapters(model)
+    folder = save_run(model, config, settings, encoder, fit_on(dev, reader, config))
+    checkpoints.remove()
     return folder
+
+
+def run_record(config: RunConfig) -> dict[str, object]:
+    """Return what must be the same for a run to go on: configuration, version and data."""
+    files = [config.data.dev, *(part.corpus for part in config.data.parts)]
+    return {
+        "version": __version__,
+        "scheme": scheme().digest,
+        **config.model_dump(mode="json", exclude={"data": {"corpora"}, "search": True}),
+        "files": {path: sha256(Path(path)) for path in files if not path.startswith(PREFIX)},
+    }
 
 
 def model_settings(config: RunConfig, encoder: Encoder) -> ModelSettings:
@@ -73,143 +119,159 @@ def model_settings(config: RunConfig, encoder: Encoder) -> ModelSettings:
         scheme_digest=scheme().digest,
         max_tokens=min(config.window.max_tokens, encoder.model.config.max_position_embeddings),
         overlap=config.window.overlap,
+        context=config.window.context,
         special=encoder.special,
         cleaning=CLEANINGS[config.cleaning or encoder.cleaning],
     )
 
 
-def load_windows(config: RunConfig, encoder: Encoder, settings: ModelSettings) -> Dataset:
-    """Load the training documents and map them to windows of token ids and targets."""
-    rows = load_dataset("json", data_files=str(config.data.train), split="train")
-    tokenizer = encoder.tokenizer.backend_tokenizer
-
-    def to_windows(batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-        keys = list(batch)
-        records = (dict(zip(keys, row, strict=True)) for row in zip(*batch.values(), strict=True))
-        documents = [parse_document(record, str(config.data.train)) for record in records]
-        return training_rows(documents, tokenizer, settings)
-
-    windows = rows.map(
-        to_windows, batched=True, remove_columns=rows.column_names, desc="cutting windows"
-    )
-    if not len(windows):
-        raise DataError(f"{config.data.train}: no sentence to train on")
-    return windows
-
-
-class DevScoringTrainer(Trainer):
-    """A Trainer whose evaluation reads the dev documents and scores them as any prediction is."""
-
-    def __init__(self, *, reader: Reader, dev: Sequence[Document], **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(eval_dataset=dev, **kwargs)
-        self.reader = reader
-        self.dev = dev
-
-    def compute_loss(
-        self,
-        model: torch.nn.Module,
-        inputs: dict[str, Tensor],
-        return_outputs: bool = False,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Any:  # noqa: ANN401
-        """Return the joint loss of a batch."""
-        logits = model(*(inputs[name] for name in Batch._fields))
-        loss = self.accelerator.unwrap_model(model).loss(logits, inputs)
-        return (loss, logits) if return_outputs else loss
-
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:  # noqa: ANN401
-        """Score the dev documents and tell the callbacks."""
-        scores = score_reader(self.reader, self.dev)
-        metrics = {"eval_score": scores.overall}
-        if scores.entities:
-            metrics["eval_entity_f1"] = scores.entities.strict.micro.f1
-        if scores.events:
-            metrics["eval_event_f1"] = scores.events.types.micro.f1
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
-        return metrics
+def build_model(config: RunConfig, encoder: Encoder) -> MarsadModel:
+    """Return encoder and heads as the run trains them."""
+    model = MarsadModel(without_pooler(encoder.model), config.task, config.model)
+    if not torch.cuda.is_available():
+        model.encoder.set_attn_implementation("eager")  # its backward pass is faster on CPUs
+    if config.train.gradient_checkpointing:
+        model.encoder.gradient_checkpointing_enable()  # type: ignore[no-untyped-call]
+    if config.train.lora:
+        add_adapters(model, config.train.lora)
+    freeze(model, config.train)
+    return model
 
 
 def build_trainer(
     model: MarsadModel,
     config: RunConfig,
-    settings: ModelSettings,
-    encoder: Encoder,
     windows: Dataset,
-    dev: Sequence[Document],
-) -> Trainer:
-    """Return a Trainer over the windows that keeps the best checkpoint by dev score."""
-    options = config.train
-    arguments = TrainingArguments(
-        output_dir=str(config.output / CHECKPOINTS),
+    reader: Reader,
+    dev: Benchmark,
+    checkpoints: Checkpoints,
+    progress: Progress | None = None,
+) -> DocumentTrainer:
+    """Return a trainer over the windows that keeps the best checkpoint by dev score."""
+    options, labels = config.train, labels_held(windows)
+    shares = np.asarray(windows["share"]) * repeat_factors(labels, options.oversample)
+    adversarial = config.loss.adversarial
+    arguments = training_arguments(config)
+    return DocumentTrainer(
+        objective=build_objective(config, windows),
+        sampler=EpochSampler(
+            shares, windows["length"], batch_size=options.batch_size, seed=config.seed
+        ),
+        dev_score=lambda: dev_score(reader, dev),
+        checkpoints=checkpoints,
+        average=WeightAverage(model, options.ema) if options.ema else None,
+        adversary=Adversary(model.encoder.get_input_embeddings(), adversarial)
+        if adversarial
+        else None,
+        progress=progress,
+        model=model,
+        args=arguments,
+        train_dataset=windows,
+        data_collator=Collator(reader.settings.special),
+        optimizers=(build_optimizer(model, options), None),
+        callbacks=[RunLog(ModelFolder(config.output)["log"])],
+    )
+
+
+def training_arguments(config: RunConfig) -> TrainingArguments:
+    """Return what transformers' trainer is told.
+
+    Raises:
+        ConfigError: the batch cannot be parted among the processes.
+    """
+    options, processes = config.train, PartialState().num_processes
+    parts = processes * options.accumulate
+    if options.batch_size % parts:
+        raise ConfigError(
+            f"train.batch_size: {options.batch_size} windows cannot be parted among {processes} "
+            f"processes times {options.accumulate} (train.accumulate); give a multiple of {parts}"
+        )
+    return TrainingArguments(
+        output_dir=str(config.output / FOLDER),
         num_train_epochs=options.epochs,
-        per_device_train_batch_size=options.batch_size,
-        train_sampling_strategy="group_by_length",
-        lr_scheduler_type=SchedulerType.LINEAR,
+        per_device_train_batch_size=options.batch_size // parts,
+        gradient_accumulation_steps=options.accumulate,
+        lr_scheduler_type=SchedulerType(
+            "constant_with_warmup" if options.schedule == "constant" else options.schedule
+        ),
         warmup_steps=options.warmup,
         bf16=use_bf16(options.precision),
         use_cpu=not torch.cuda.is_available(),
+        torch_compile=options.compile,
         eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=1,
-        save_only_model=True,
-        load_best_model_at_end=True,
-        metric_for_best_model="score",
-        greater_is_better=True,
-        logging_steps=20,
-        report_to=[],
+        save_strategy="steps" if options.save_steps else "epoch",
+        save_steps=options.save_steps or 500,
+        save_total_limit=2,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to=list(options.trackers),
+        run_name=config.name,
+        project=config.name,
         remove_unused_columns=False,
         seed=config.seed,
         data_seed=config.seed,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
-    reader = Reader(encoder.tokenizer.backend_tokenizer, settings, TorchBackend(model))
-    return DevScoringTrainer(
-        reader=reader,
-        dev=dev,
-        model=model,
-        args=arguments,
-        train_dataset=windows,
-        data_collator=Collator(settings.special),
-        optimizers=(build_optimizer(model, config), None),
-    )
 
 
-def freeze(model: MarsadModel, options: TrainConfig) -> None:
-    """Keep the encoder's piece vectors and lowest layers as they are, where the options say so.
+def build_objective(config: RunConfig, windows: Dataset) -> Objective:
+    """Return the objective, its class weights counted on the training windows."""
+    beta = config.loss.class_balance
+    weights: dict[str, Tensor] = {}
+    if beta:
+        weights = {
+            "tag_weights": effective_number_weights(torch.from_numpy(tag_counts(windows)), beta),
+            "type_weights": effective_number_weights(torch.from_numpy(type_counts(windows)), beta),
+        }
+    return Objective(config.loss, **weights)
+
+
+def dev_score(reader: Reader, dev: Benchmark) -> Mapping[str, float]:
+    """Score the model as it is on the dev documents."""
+    scores = score_reader(reader, dev.documents, ruler=dev.ruler)
+    found = {"score": scores.overall}
+    if scores.entities:
+        found["entity_f1"] = scores.entities.strict.micro.f1
+    if scores.events:
+        found["event_f1"] = scores.events.types.micro.f1
+    return found
+
+
+def fit_on(dev: Benchmark, reader: Reader, config: RunConfig) -> Calibration:
+    """Calibrate on dev; a corpus with other labels says nothing of how sure ours are."""
+    if dev.ruler != own_ruler():
+        log.warning("%s: has other labels than ours, so the model is not calibrated", dev.data)
+        return Calibration()
+    judgements = list(reader.judge(dev.documents))
+    return fit_calibration(judgements, dev.documents, task=config.task, fitted_on=config.data.dev)
+
+
+@contextmanager
+def failures_explained(checkpoints: Checkpoints) -> Iterator[None]:
+    """Turn the failures that a machine may bring about into one line that says what is left.
 
     Raises:
-        ConfigError: layers shall be kept that the encoder has not, or not where BERT has them.
+        TrainingError: memory or disk ran out.
     """
-    if options.freeze_embeddings:
-        model.encoder.get_input_embeddings().requires_grad_(False)
-    if options.freeze_layers:
-        layers = getattr(getattr(model.encoder, "encoder", None), "layer", [])
-        if options.freeze_layers > len(layers):
-            raise ConfigError(
-                f"train.freeze_layers: {options.freeze_layers}, but the encoder has {len(layers)} "
-                "layers that can be kept; give at most that"
-            )
-        for layer in layers[: options.freeze_layers]:
-            layer.requires_grad_(False)
+    try:
+        yield
+    except (MemoryError, OSError, RuntimeError, SafetensorError) as error:
+        if (problem := _resource_problem(error)) is None:
+            raise
+        raise TrainingError(f"{problem}{checkpoints.last_words()}") from error
 
 
-def build_optimizer(model: MarsadModel, config: RunConfig) -> torch.optim.Optimizer:
-    """Return AdamW with one learning rate for the encoder and one for the heads."""
-    options = config.train
-    groups = []
-    for of_encoder, rate in ((True, options.learning_rate), (False, options.head_learning_rate)):
-        for decayed in (True, False):
-            parameters = [
-                parameter
-                for name, parameter in model.named_parameters()
-                if name.startswith("encoder.") == of_encoder and (parameter.ndim > 1) == decayed
-            ]
-            decay = options.weight_decay if decayed else 0.0
-            groups.append({"params": parameters, "lr": rate, "weight_decay": decay})
-    return torch.optim.AdamW(groups, fused=True)
+def _resource_problem(error: Exception) -> str | None:
+    text = str(error)
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in text:
+        return (
+            "memory ran out; lower train.batch_size or window.max_tokens, raise train.accumulate, "
+            "or set train.gradient_checkpointing: true"
+        )
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if full or any(sign in text for sign in _DISK_FULL):
+        return "the disk is full; free some space and run the same command again"
+    return None
 
 
 def use_bf16(precision: Precision) -> bool:

@@ -1,31 +1,61 @@
 """Benchmarks: annotated documents, and the ruler that they are scored by.
 
 A file of our own is one; so are public corpora with other labels, under ``public:`` names. Nothing
-of them is part of this project: a caller names the folder that holds them.
+of them is part of this project: a caller names the folder that holds them. Their training parts
+are read here too; no benchmark but the whole of ``public:assault`` and ``public:protest`` holds a
+text of them.
 """
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from marsad.benchmarks import anercorp, event_gsr, wojood
-from marsad.benchmarks.benchmark import Benchmark
+from marsad.benchmarks.benchmark import Annotated, Benchmark
 from marsad.corpus import read_corpus
 from marsad.errors import DataError, did_you_mean
 from marsad.files import sha256
+from marsad.labels import scheme
 from marsad.scoring.ruler import own_ruler
 
 PREFIX = "public:"
 SOURCE_VARIABLE = "MARSAD_CORPORA"
 
+T = TypeVar("T")
+
 PUBLIC: Mapping[str, Callable[[Path], Benchmark]] = MappingProxyType(
     {
         "public:anercorp": anercorp.read_benchmark,
+        "public:anercorp-dev": anercorp.read_dev,
+        "public:anercorp+context": lambda source: anercorp.in_context(
+            anercorp.read_benchmark(source)
+        ),
+        "public:anercorp-dev+context": lambda source: anercorp.in_context(
+            anercorp.read_dev(source)
+        ),
         "public:wojood": wojood.read_benchmark,
         "public:assault": event_gsr.read_assault,
         "public:assault+abduction": event_gsr.read_assault_with_abduction,
         "public:protest": event_gsr.read_protest,
+        **{
+            f"public:{plover.lower()}-{name}": partial(
+                event_gsr.read_part, plover=plover, part=part, name=f"{plover.lower()}-{name}"
+            )
+            for plover in scheme().sources["event_gsr"].events
+            for name, part in (("test", event_gsr.TEST), ("dev", event_gsr.DEV))
+        },
+    }
+)
+
+TRAINING: Mapping[str, Callable[[Path], list[Annotated]]] = MappingProxyType(
+    {
+        "public:anercorp": anercorp.read_training,
+        "public:anercorp+context": anercorp.read_training_in_context,
+        "public:wojood": wojood.read_training,
+        "public:event_gsr": event_gsr.read_training,
     }
 )
 
@@ -43,15 +73,38 @@ def open_benchmark(data: str, *, source: Path | None = None) -> Benchmark:
     if not data.startswith(PREFIX):
         path = Path(data)
         return Benchmark(data, read_corpus(path), own_ruler(), sha256(path))
-    if data not in PUBLIC:
-        known = ", ".join(PUBLIC)
+    return _public(data, PUBLIC)(_corpora(data, source))
+
+
+def open_training(data: str, *, source: Path | None = None) -> list[Annotated]:
+    """Read a file of annotated documents, or the training part of a public corpus.
+
+    Args:
+        data: a path, or one of ``TRAINING``.
+        source: as for :func:`open_benchmark`.
+
+    Raises:
+        DataError: as from :func:`open_benchmark`.
+    """
+    if not data.startswith(PREFIX):
+        return [Annotated(document) for document in read_corpus(Path(data))]
+    return _public(data, TRAINING)(_corpora(data, source))
+
+
+def _public(data: str, corpora: Mapping[str, T]) -> T:
+    if data not in corpora:
+        known = ", ".join(corpora)
         own = data.removeprefix(PREFIX)
-        near = did_you_mean(own, [name.removeprefix(PREFIX) for name in PUBLIC])
+        near = did_you_mean(own, [name.removeprefix(PREFIX) for name in corpora])
         raise DataError(f"{data}: unknown{near}; known are {known}")
+    return corpora[data]
+
+
+def _corpora(data: str, source: Path | None) -> Path:
     folder = source or os.environ.get(SOURCE_VARIABLE)
     if not folder:
         raise DataError(f"{data}: name the corpora's folder with --source or {SOURCE_VARIABLE}")
-    return PUBLIC[data](Path(folder))
+    return Path(folder)
 
 
-__all__ = ["PUBLIC", "Benchmark", "open_benchmark"]
+__all__ = ["PUBLIC", "TRAINING", "Annotated", "Benchmark", "open_benchmark", "open_training"]

@@ -1,4 +1,4 @@
-"""ANERcorp in the split of CAMeL Lab: the test file, scored strictly on tokens.
+"""ANERcorp in the split of CAMeL Lab: the test file as a benchmark, and the training file.
 
 Benajiba et al. 2007, "ANERsys: An Arabic Named Entity Recognition System Based on Maximum Entropy";
 split by Obeid et al. 2020, "CAMeL Tools". https://camel.abudhabi.nyu.edu/anercorp/ . Published
@@ -6,21 +6,25 @@ figures differ by points because other splits are in use, so a file of another s
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from marsad.benchmarks.benchmark import Benchmark
-from marsad.benchmarks.tokens import sentence_document
+from marsad.benchmarks.benchmark import Annotated, Benchmark
+from marsad.benchmarks.tokens import joined_document, sentence_document
 from marsad.document import Document
 from marsad.errors import DataError
 from marsad.files import read_text, sha256
 from marsad.formats.bio import Tagged, find_chunks
 from marsad.labels import scheme
 from marsad.scoring.ruler import Ruler
+from marsad.splits import bucket_of
 
-FILE = Path("anercorp") / "camel_test.txt"
+FOLDER = Path("anercorp")
 SENTENCES = 925
-LABELS = ("PERS", "LOC", "ORG", "MISC")
+LABELS = tuple(scheme().sources["anercorp"].entities)
+BLOCK = 40  # neighbouring sentences that stay together: the corpus does not say where articles end
+DEV_BUCKETS = 10  # one of so many is the dev part, which the split lacks
 
 
 def read_benchmark(source: Path) -> Benchmark:
@@ -31,9 +35,9 @@ def read_benchmark(source: Path) -> Benchmark:
     Raises:
         DataError: the file is missing or malformed, or is not the CAMeL split.
     """
-    path = source / FILE
+    path = source / FOLDER / "camel_test.txt"
     stray: list[str] = []
-    documents = [_document(i, rows, stray) for i, rows in enumerate(_sentences(path), start=1)]
+    documents = _read(path, stray)
     if len(documents) != SENTENCES:
         raise DataError(
             f"{path}: {len(documents)} sentences, and the CAMeL split's test file has "
@@ -41,6 +45,66 @@ def read_benchmark(source: Path) -> Benchmark:
         )
     defects = {"stray I- tags, read as B-": len(stray)}
     return Benchmark("public:anercorp", documents, ruler(), sha256(path), "sentences", defects)
+
+
+def in_context(benchmark: Benchmark) -> Benchmark:
+    """Return a benchmark of this corpus whose sentences are read among their neighbours.
+
+    Published figures are mostly of sentences read alone.
+    """
+    blocks = [joined_document(id_, own) for id_, own in _blocks(benchmark.documents)]
+    data = f"{benchmark.data}+context"
+    return replace(benchmark, data=data, documents=blocks, unit="documents")
+
+
+def read_dev(source: Path) -> Benchmark:
+    """Read the dev part: a fixed tenth of the training file, in blocks of neighbouring sentences.
+
+    Raises:
+        DataError: the file is missing or malformed.
+    """
+    path = source / FOLDER / "camel_train.txt"
+    stray: list[str] = []
+    documents = [d for d in _read(path, stray) if _is_dev(d)]
+    defects = {"stray I- tags in the file, read as B-": len(stray)}
+    return Benchmark("public:anercorp-dev", documents, ruler(), sha256(path), "sentences", defects)
+
+
+def read_training(source: Path) -> list[Annotated]:
+    """Read the training file without the dev part.
+
+    Raises:
+        DataError: the file is missing or malformed.
+    """
+    documents = _read(source / FOLDER / "camel_train.txt", [])
+    return [Annotated(document, "anercorp") for document in documents if not _is_dev(document)]
+
+
+def read_training_in_context(source: Path) -> list[Annotated]:
+    """Read the same in blocks of neighbouring sentences.
+
+    Raises:
+        DataError: the file is missing or malformed.
+    """
+    documents = [annotated.document for annotated in read_training(source)]
+    return [Annotated(joined_document(id_, own), "anercorp") for id_, own in _blocks(documents)]
+
+
+def _blocks(documents: Sequence[Document]) -> Iterator[tuple[str, Iterator[Document]]]:
+    for block, own in groupby(documents, key=_block_of):
+        yield f"anercorp-block-{block}", own
+
+
+def _block_of(document: Document) -> int:
+    return (int(document.id.rpartition("-")[2]) - 1) // BLOCK
+
+
+def _is_dev(document: Document) -> bool:
+    return bucket_of(f"anercorp-train-{_block_of(document)}", DEV_BUCKETS) == 0
+
+
+def _read(path: Path, stray: list[str]) -> list[Document]:
+    return [_document(i, rows, stray) for i, rows in enumerate(_sentences(path), start=1)]
 
 
 def ruler() -> Ruler:

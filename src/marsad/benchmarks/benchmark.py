@@ -1,4 +1,4 @@
-"""The type of a benchmark."""
+"""The types of a benchmark and of what is learnt from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,3 +24,16 @@ class Benchmark:
     digest: str
     unit: Unit = "documents"
     defects: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """A document to learn from, and how its annotation is to be read.
+
+    ``source`` names the corpus whose labels it has, one of :attr:`Scheme.sources`; None: ours.
+    ``votes`` says of event classes of that corpus whether its sentence reports one.
+    """
+
+    document: Document
+    source: str | None = None
+    votes: Mapping[str, bool] = field(default_factory=dict)

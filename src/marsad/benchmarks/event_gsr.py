@@ -7,17 +7,25 @@ file.
 
 import csv
 from collections import defaultdict
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 
-from marsad.benchmarks.benchmark import Benchmark
+from marsad.benchmarks.benchmark import Annotated, Benchmark
 from marsad.document import Document, Event, Sentence
 from marsad.errors import DataError
 from marsad.files import read_text, sha256
 from marsad.labels import OUTSIDE, scheme
 from marsad.scoring.ruler import Ruler
+from marsad.splits import bucket_of
 
 FOLDER = Path("arabic_event_gsr")
+
+
+# The parts of the files, by the tenth that a text falls into. Its letters alone count, so that a
+# text given twice, or in both files, is in one part.
+TEST, DEV, TRAIN = frozenset({0, 1}), frozenset({2}), frozenset(range(3, 10))
+ALL = TEST | DEV | TRAIN
 
 
 def read_assault(source: Path) -> Benchmark:
@@ -27,8 +35,7 @@ def read_assault(source: Path) -> Benchmark:
 
 def read_assault_with_abduction(source: Path) -> Benchmark:
     """Read the same; the annotators voted abductions in, which PLOVER and our crosswalk do not."""
-    types = [*types_of("ASSAULT"), "abduction"]
-    return _read("assault+abduction", source, "ASSAULT", types)
+    return _read("assault+abduction", source, "ASSAULT", voted_types("ASSAULT"))
 
 
 def read_protest(source: Path) -> Benchmark:
@@ -36,15 +43,57 @@ def read_protest(source: Path) -> Benchmark:
     return _read("protest", source, "PROTEST", types_of("PROTEST"))
 
 
+def read_part(source: Path, *, plover: str, part: frozenset[int], name: str) -> Benchmark:
+    """Read a part of a file; all types that its annotators vote for count."""
+    return _read(name, source, plover, voted_types(plover), part)
+
+
+def read_training(source: Path) -> list[Annotated]:
+    """Read the training part of both files: each text once, and what was voted of each class.
+
+    Raises:
+        DataError: a file is missing or is another one.
+    """
+    verdicts: dict[str, dict[str, bool]] = defaultdict(dict)
+    for plover in scheme().sources["event_gsr"].events:
+        for text, total in _balance(read_votes(_path(source, plover)), TRAIN).items():
+            if total:
+                verdicts[text][plover] = total > 0
+    return [
+        Annotated(Document(f"event_gsr-{i}", text, (Sentence(0, len(text)),)), "event_gsr", voted)
+        for i, (text, voted) in enumerate(verdicts.items(), start=1)
+    ]
+
+
 def types_of(plover: str) -> list[str]:
     """Return our event types that the crosswalk puts into a PLOVER class."""
     return [event.name for event in scheme().events if plover in event.plover]
 
 
-def _read(name: str, source: Path, plover: str, types: list[str]) -> Benchmark:
-    path = source / FOLDER / f"{plover.lower()}_gsr.csv"
-    votes = read_votes(path)
-    balance = {text: sum(own) for text, own in votes.items()}
+def voted_types(plover: str) -> list[str]:
+    """Return our event types that the annotators' class may be."""
+    return list(scheme().sources["event_gsr"].events[plover])
+
+
+def _path(source: Path, plover: str) -> Path:
+    return source / FOLDER / f"{plover.lower()}_gsr.csv"
+
+
+def _balance(votes: Mapping[str, list[int]], part: frozenset[int]) -> dict[str, int]:
+    """Return how many more votes were for than against each text of a part."""
+    return {text: sum(own) for text, own in votes.items() if _tenth(text) in part}
+
+
+def _tenth(text: str) -> int:
+    return bucket_of("".join(filter(str.isalnum, text)), 10)
+
+
+def _read(
+    name: str, source: Path, plover: str, types: list[str], part: frozenset[int] = ALL
+) -> Benchmark:
+    path = _path(source, plover)
+    votes = {text: own for text, own in read_votes(path).items() if _tenth(text) in part}
+    balance = _balance(votes, part)
     documents = [
         _document(f"{name}-{i}", text, plover if total > 0 else None)
         for i, (text, total) in enumerate(balance.items(), start=1)

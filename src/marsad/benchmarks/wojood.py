@@ -1,4 +1,4 @@
-"""The public sample of Wojood, its validation file, on the labels that both schemes share.
+"""The public sample of Wojood: its validation file as a benchmark on the labels that we share.
 
 Jarrar et al. 2022, "Wojood: Nested Arabic Named Entity Corpus and Recognition using BERT".
 https://github.com/SinaLab/ArabicNER
@@ -9,33 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from marsad.benchmarks.benchmark import Benchmark
+from marsad.benchmarks.benchmark import Annotated, Benchmark
 from marsad.benchmarks.tokens import sentence_document
 from marsad.document import Document
 from marsad.errors import DataError
 from marsad.files import read_text, sha256
 from marsad.formats.bio import Chunk
-from marsad.labels import OUTSIDE
+from marsad.labels import OUTSIDE, scheme
 from marsad.scoring.ruler import Ruler
 
-FILE = Path("wojood_sample") / "val.txt"
-SHARED = {
-    "PERS": "PER",
-    "NORP": "NORP",
-    "OCC": "OCC",
-    "ORG": "ORG",
-    "GPE": "GPE",
-    "LOC": "LOC",
-    "FAC": "FAC",
-    "EVENT": "EVENT",
-    "DATE": "DATE",
-    "TIME": "DATE",
-    "CARDINAL": "NUM",
-    "QUANTITY": "NUM",
-    "MONEY": "NUM",
-    "PERCENT": "NUM",
-}
-NOT_SHARED = ("ORDINAL", "WEBSITE", "CURR", "UNIT", "PRODUCT", "LAW", "LANGUAGE")
+FOLDER = Path("wojood_sample")
+NAMES = scheme().sources["wojood"].entities
+SHARED = {name: own[0] for name, own in NAMES.items() if own}
+NOT_SHARED = tuple(name for name, own in NAMES.items() if not own)
 _SEPARATOR = "$#$"
 
 
@@ -45,7 +31,7 @@ def read_benchmark(source: Path) -> Benchmark:
     Raises:
         DataError: the file is missing or malformed.
     """
-    path = source / FILE
+    path = source / FOLDER / "val.txt"
     defects: Counter[str] = Counter()
     documents = list(read_documents(path, defects))
     return Benchmark("public:wojood", documents, ruler(), sha256(path), "sentences", defects)
@@ -60,7 +46,7 @@ def ruler() -> Ruler:
 
 
 def read_documents(path: Path, defects: Counter[str]) -> Iterator[Document]:
-    """Yield a document a sentence: a token and its tags a line, a blank line between sentences.
+    """Yield a document a sentence, with the mentions that both schemes share, under our names.
 
     Args:
         path: the file.
@@ -69,15 +55,42 @@ def read_documents(path: Path, defects: Counter[str]) -> Iterator[Document]:
     Raises:
         DataError: a tag is not of the corpus.
     """
+    for id_, tokens, nested in _read_sentences(path, defects):
+        shared = [c._replace(label=SHARED[c.label]) for c in nested if c.label in SHARED]
+        defects["mentions of labels not shared"] += len(nested) - len(shared)
+        yield sentence_document(id_, tokens, _longest(shared, defects))
+
+
+def read_training(source: Path) -> list[Annotated]:
+    """Read the training file, labels as Wojood names them.
+
+    Of nested mentions the longest of a shared label counts; those of labels that are not shared
+    stay where they touch no other.
+
+    Raises:
+        DataError: the file is missing or malformed.
+    """
+    documents = []
+    for id_, tokens, nested in _read_sentences(source / FOLDER / "train.txt", Counter()):
+        shared = list(_longest([c for c in nested if c.label in SHARED], Counter()))
+        others = [c for c in nested if c.label in NOT_SHARED and not _touches(c, shared)]
+        chunks = [*shared, *_longest(others, Counter())]
+        documents.append(Annotated(sentence_document(id_, tokens, chunks), "wojood"))
+    return documents
+
+
+def _read_sentences(
+    path: Path, defects: Counter[str]
+) -> Iterator[tuple[str, list[str], list[Chunk]]]:
+    """Yield id, tokens and mentions: a token and its tags a line, a blank line after a sentence."""
     lines = [line.split() for line in read_text(path).split("\n")]
     sentences = (list(rows) for filled, rows in groupby(lines, key=bool) if filled)
     for number, sentence in enumerate(sentences, start=1):
         rows = [row for row in sentence if row[0] != _SEPARATOR]
         defects["separators dropped"] += len(sentence) - len(rows)
         if rows:
-            nested = _mentions([row[1:] for row in rows], path, defects)
-            chunks = list(_longest(_shared(nested, defects), defects))
-            yield sentence_document(f"wojood-{number}", [row[0] for row in rows], chunks)
+            nested = list(_mentions([row[1:] for row in rows], path, defects))
+            yield f"wojood-{number}", [row[0] for row in rows], nested
 
 
 def _mentions(tags: Sequence[Sequence[str]], path: Path, defects: Counter[str]) -> Iterator[Chunk]:
@@ -100,19 +113,15 @@ def _goes_on(before: Sequence[str], label: str) -> bool:
     return f"B-{label}" in before or f"I-{label}" in before
 
 
-def _shared(mentions: Iterable[Chunk], defects: Counter[str]) -> list[Chunk]:
-    """Return the mentions whose label both schemes share, under our names."""
-    known = list(mentions)
-    kept = [c._replace(label=SHARED[c.label]) for c in known if c.label in SHARED]
-    defects["mentions of labels not shared"] += len(known) - len(kept)
-    return kept
-
-
 def _longest(nested: Sequence[Chunk], defects: Counter[str]) -> Iterator[Chunk]:
     """Yield mentions that lie in no other."""
     kept: list[Chunk] = []
     for chunk in sorted(nested, key=lambda c: (c.first - c.last, c.first)):
-        if all(chunk.last < k.first or k.last < chunk.first for k in kept):
+        if not _touches(chunk, kept):
             kept.append(chunk)
     defects["nested mentions left out"] += len(nested) - len(kept)
     yield from kept
+
+
+def _touches(chunk: Chunk, others: Iterable[Chunk]) -> bool:
+    return any(chunk.first <= o.last and o.first <= chunk.last for o in others)

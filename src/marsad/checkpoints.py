@@ -1,0 +1,112 @@
+"""Checkpoints of a run: what it needs to go on, and the best weights so far.
+
+A checkpoint counts once it is sealed: whatever kills a run in the middle of writing one leaves the
+one before it. A run goes on only from checkpoints of the same configuration and data.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from marsad.errors import ConfigError
+from marsad.files import atomic_path, atomic_write
+
+FOLDER = "checkpoints"
+_SEAL = "sealed.safetensors"  # written last; holds the running mean of the weights, if there is one
+_BEST = "best.safetensors"
+_RUN = "run.json"
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The folder of a run's checkpoints."""
+
+    path: Path
+
+    def open(self, run: dict[str, object]) -> Path | None:
+        """Start or go on: return the newest sealed checkpoint, None where there is none.
+
+        Args:
+            run: what the run is made of, as JSON values.
+
+        Raises:
+            ConfigError: the folder holds checkpoints of another run.
+        """
+        record = self.path / _RUN
+        if record.exists():
+            theirs = json.loads(record.read_text(encoding="utf-8"))
+            if theirs != run:
+                changed = sorted(k for k in {*theirs, *run} if theirs.get(k) != run.get(k))
+                raise ConfigError(
+                    f"{self.path}: an unfinished run that differs in {', '.join(changed)}; "
+                    "finish it as it was, or start anew with --restart"
+                )
+        else:
+            shutil.rmtree(self.path, ignore_errors=True)
+            with atomic_write(record) as out:
+                json.dump(run, out, ensure_ascii=False, indent=1, sort_keys=True)
+        return self.last()
+
+    def last(self) -> Path | None:
+        """Return the newest sealed checkpoint, None where there is none."""
+        sealed = [seal.parent for seal in self.path.glob(f"checkpoint-*/{_SEAL}")]
+        return max(sealed, key=step_of, default=None)
+
+    def last_words(self) -> str:
+        """Say what is left of a run that failed."""
+        last = self.last()
+        if last is None:
+            return "; nothing was saved before it"
+        return f"; the checkpoint of step {step_of(last)} is whole: {last}"
+
+    def seal(self, step: int, average: dict[str, Tensor]) -> None:
+        """Declare the checkpoint of a step whole."""
+        with atomic_path(self.path / f"checkpoint-{step}" / _SEAL) as temporary:
+            save_file(average, temporary)
+
+    def sealed_average(self, checkpoint: Path) -> dict[str, Tensor]:
+        """Return the running mean of a sealed checkpoint, empty where the run has none."""
+        return load_file(checkpoint / _SEAL)
+
+    def is_best(self, score: float, step: int) -> bool:
+        """Say whether a dev score is higher than the best so far, of an earlier step."""
+        if not (self.path / _BEST).exists():
+            return True
+        best, best_step = self.best()
+        return step > best_step and score > best
+
+    def keep_best(self, weights: dict[str, Tensor], score: float, step: int) -> None:
+        """Keep weights as the best so far."""
+        own = {name: value.contiguous().cpu() for name, value in weights.items()}
+        with atomic_path(self.path / _BEST) as temporary:
+            save_file(own, temporary, metadata={"score": repr(score), "step": str(step)})
+
+    def best(self) -> tuple[float, int]:
+        """Return score and step of the best weights."""
+        with safe_open(self.path / _BEST, framework="pt") as file:
+            metadata = file.metadata()
+        return float(metadata["score"]), int(metadata["step"])
+
+    def best_weights(self) -> dict[str, Tensor]:
+        """Return the best weights."""
+        return load_file(self.path / _BEST)
+
+    def remove(self) -> None:
+        """Remove all checkpoints."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def step_of(checkpoint: Path) -> int:
+    """Return the step that a checkpoint was made after."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def digest_of(text: str) -> str:
+    """Return the first 16 hex digits of a text's SHA-256."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
