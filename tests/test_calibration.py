@@ -17,7 +17,6 @@ from marsad.calibrating import (
     calibrate,
     fit_calibration,
     fit_curve,
-    fit_thresholds,
     mention_decisions,
     type_decisions,
 )
@@ -38,6 +37,7 @@ from marsad.errors import ConfigError, ModelError
 from marsad.labels import scheme
 from marsad.model_folder import ModelFolder
 from marsad.runtime import load
+from marsad.thresholds import fit_thresholds
 from marsad.training import train
 
 NAMES = scheme().event_names

@@ -9,13 +9,14 @@ import pytest
 from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
 
-from marsad.calibrating import THRESHOLDS, fit_calibration, fit_families
+from marsad.calibrating import fit_calibration
 from marsad.calibration import Calibration, Curve, read_calibration, write_calibration
 from marsad.decisions import Judgement, decide_types, report_events
 from marsad.document import Document, Event, Sentence
 from marsad.errors import ModelError
 from marsad.labels import scheme
 from marsad.model_folder import ModelFolder
+from marsad.thresholds import THRESHOLDS, fit_families
 from tests.test_calibration import judgement
 
 NAMES = scheme().event_names

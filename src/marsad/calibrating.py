@@ -20,19 +20,12 @@ from marsad.calibration import (
     Abstention,
     Calibration,
     Curve,
-    family_names,
     logit,
     write_calibration,
 )
 from marsad.config import Task, load_config
 from marsad.corpus import read_corpus
-from marsad.decisions import (
-    Judgement,
-    decide_types,
-    families_of,
-    family_probabilities,
-    likeliest_types,
-)
+from marsad.decisions import Judgement, decide_types
 from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.labels import scheme
@@ -41,6 +34,7 @@ from marsad.model_folder import ModelFolder
 from marsad.reader import Watch
 from marsad.runtime import open_reader
 from marsad.scoring.reliability import level_for_risk
+from marsad.thresholds import fit_families, fit_thresholds
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -50,9 +44,6 @@ FEWEST = 50  # decisions of each outcome, below which scores stay as they are
 FOLDS = 5
 SPREADS = (0.03, 0.1, 0.3, 1.0)  # standard deviation that the shifts of names may have
 _WIDE = 30.0  # that of the scale: hardly held back
-BORROWED = 50  # decisions that a type's threshold borrows from all types together
-THRESHOLDS = np.arange(0.05, 0.951, 0.025)
-_NOTHING = 1e-12  # a gain of F1 that is only a matter of rounding
 
 
 @dataclass(frozen=True)
@@ -168,7 +159,12 @@ def calibrate(
     reader = open_reader(folder, file=file)
     judgements = list(reader.judge(watch(gold)))
     calibration = fit_calibration(
-        judgements, gold, task=run.task, fitted_on=str(data), most_risk=most_risk
+        judgements,
+        gold,
+        task=run.task,
+        fitted_on=str(data),
+        most_risk=most_risk,
+        families=run.model.family_thresholds,
     )
     write_calibration(calibration, folder, reader.role)
     folder["card"].unlink(missing_ok=True)
@@ -249,111 +245,3 @@ def _held_out_loss(features: Floats, decisions: Decisions) -> float:
         model = _regression().fit(features[train], decisions.holds[train])
         probabilities[test] = model.predict_proba(features[test])[:, 1]
     return float(log_loss(decisions.holds, probabilities, labels=[False, True]))
-
-
-def fit_thresholds(probabilities: Floats, holds: Bools) -> Floats:
-    """Return the probability from which on reporting each type scores best.
-
-    A type is annotated a dozen times in a small dev split, so each borrows the counts of all types
-    together, scaled to ``BORROWED`` annotated ones. Of thresholds that score alike the middle one
-    is taken; without any annotated event it is 0.5.
-
-    Args:
-        probabilities: (sentences, types).
-        holds: (sentences, types).
-    """
-    if not holds.any():
-        return np.full(probabilities.shape[1], 0.5)
-    claimed = probabilities[None] >= THRESHOLDS[:, None, None]
-    right = (claimed & holds).sum(axis=1)  # thresholds, types
-    sizes = claimed.sum(axis=1) + holds.sum(axis=0)
-    share = BORROWED / max(holds.sum(), 1)
-    borrowed, size = (v.sum(axis=1, keepdims=True) * share for v in (right, sizes))
-    f1 = 2 * (right + borrowed) / np.maximum(sizes + size, 1e-9)
-    return np.array([np.median(THRESHOLDS[own >= own.max() - 1e-12]) for own in f1.T])
-
-
-@dataclass(frozen=True)
-class _Room:
-    """What thresholds of families could add to what is reported.
-
-    ``chances`` are the families' probabilities, 0 where a type is reported, and ``right`` is
-    whether the most probable type is annotated, (sentences, families). ``counts`` are the right,
-    the claimed and the annotated types without them, (sentences, 3).
-    """
-
-    chances: Floats
-    right: Bools
-    counts: Ints
-
-    def at(self, sentences: Ints) -> "_Room":
-        """Return what some sentences have of it."""
-        return _Room(self.chances[sentences], self.right[sentences], self.counts[sentences])
-
-    def gains(self, right: Floats, claimed: Floats) -> Floats:
-        """Return by how much claims beside those that there are raise the micro F1."""
-        before, *sizes = self.counts.sum(axis=0)
-        size = max(sum(sizes), 1)
-        gains: Floats = 2 * (before + right) / (size + claimed) - 2 * before / size
-        return gains
-
-    def gains_from(self, thresholds: Floats) -> Floats:
-        """Return what thresholds, (families,) or (sentences, families), gain; (families,)."""
-        added = self.chances >= thresholds
-        return self.gains((added & self.right).sum(axis=0), added.sum(axis=0))
-
-
-def fit_families(
-    probabilities: Floats, holds: Bools, thresholds: Floats, *, documents: Ints
-) -> dict[str, float]:
-    """Return the probability from which on a family without a reported type should get one.
-
-    A family has one only where that raises the micro F1 of types, both on all documents and on
-    documents that the family's threshold was not fitted on.
-
-    Args:
-        probabilities: (sentences, types).
-        holds: (sentences, types).
-        thresholds: those of the types, (types,); they stay.
-        documents: which document each sentence is of, (sentences,).
-    """
-    folds = min(FOLDS, len(np.unique(documents)))
-    if folds < 2:
-        return {}
-    room = _room(probabilities, holds, thresholds)
-    fitted, held_out = _fit_room(room), np.empty_like(room.chances)
-    for train, test in GroupKFold(folds).split(documents, groups=documents):
-        held_out[test] = _fit_room(room.at(train))
-    gained = np.minimum(room.gains_from(fitted), room.gains_from(held_out))
-    return {
-        name: float(threshold)
-        for name, threshold, gain in zip(family_names(), fitted, gained, strict=True)
-        if gain > _NOTHING
-    }
-
-
-def _room(probabilities: Floats, holds: Bools, thresholds: Floats) -> _Room:
-    reported = probabilities >= thresholds
-    return _Room(
-        np.where(families_of(reported), 0.0, family_probabilities(probabilities)),
-        np.take_along_axis(holds, likeliest_types(probabilities), axis=1),
-        np.stack([side.sum(axis=1) for side in (reported & holds, reported, holds)], axis=1),
-    )
-
-
-def _fit_room(room: _Room) -> Floats:
-    """Return the threshold of each family that gains most, infinite where none gains; (families,).
-
-    Families borrow from each other as types do: what all of them would add, scaled to ``BORROWED``
-    annotated types, counts beside what one would. Of those that gain alike the highest is taken.
-    """
-    falling = THRESHOLDS[::-1].round(3)
-    added = room.chances >= falling[:, None, None]
-    share = BORROWED / max(room.counts[:, 2].sum(), 1)
-    gains = room.gains(  # thresholds, families
-        *(
-            own + share * own.sum(axis=1, keepdims=True)
-            for own in ((added & room.right).sum(axis=1), added.sum(axis=1))
-        )
-    )
-    return np.where(gains.max(axis=0) > _NOTHING, falling[gains.argmax(axis=0)], np.inf)

@@ -4,11 +4,21 @@ Unknown keys are errors that name the nearest known key. ``marsad train CONFIG k
 overrides single keys with the same checks.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    FiniteFloat,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from marsad.errors import ConfigError, did_you_mean
 from marsad.files import read_text
@@ -91,6 +101,11 @@ class ModelConfig(Section):
         "or the first token of a window that holds one sentence, as transformers' classes do",
     )
     crf: bool = Field(False, description="a linear-chain CRF over the tags")
+    family_thresholds: bool = Field(
+        False,
+        description="report the likeliest type of a family that is likely while none of its types "
+        "is, where that gains on dev",
+    )
 
 
 class Asymmetric(Section):
@@ -130,6 +145,9 @@ class HeadsFirst(Section):
 
     epochs: int = Field(0, ge=0)
     learning_rate: float = Field(3e-3, gt=0)
+    windows: int = Field(
+        5000, ge=1, description="at most so many are read for it; their features stay in memory"
+    )
 
 
 class Lora(Section):
@@ -183,10 +201,10 @@ class TrainConfig(Section):
 
 
 class Range(Section):
-    """Values of one key between two bounds; integers where both bounds are."""
+    """Values of one key between two bounds; integers where both bounds are written as such."""
 
-    low: float
-    high: float
+    low: int | FiniteFloat
+    high: int | FiniteFloat
     log: bool = False
 
     @model_validator(mode="after")
@@ -196,11 +214,21 @@ class Range(Section):
         return self
 
 
+def _form(value: object) -> str:
+    return "range" if isinstance(value, (dict, Range)) else "list"
+
+
+Choice = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[tuple[Any, ...], Field(min_length=1), Tag("list")],
+    Discriminator(_form),
+]
+
+
 class SearchConfig(Section):
     """A search for better values of other keys (``marsad train CONFIG --search``)."""
 
     trials: int = Field(20, ge=1)
-    space: dict[str, Range | tuple[Any, ...]] = Field(
+    space: dict[str, Choice] = Field(
         min_length=1, description="key.sub: {low, high, log} or a list of values"
     )
 
@@ -269,21 +297,42 @@ def load_config(path: Path, *, overrides: tuple[str, ...] = ()) -> RunConfig:
         raise ConfigError(f"{path}: {_first_problem(error)}") from None
 
 
+def with_values(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
+    """Return a configuration with other values of ``key.sub``, under the checks of a file.
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong type or out of range.
+    """
+    raw = config.model_dump(mode="json")
+    for key, value in values.items():
+        _set(raw, key, value)
+    try:
+        return RunConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(_first_problem(error)) from None
+
+
 def _apply(raw: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
         raise ConfigError(f"override {override!r} is not key.sub=value")
+    try:
+        _set(raw, key, yaml.safe_load(value))
+    except yaml.YAMLError:
+        raise ConfigError(f"override {override!r}: the value is not YAML") from None
+
+
+def _set(raw: dict[str, Any], key: str, value: object) -> None:
     *parents, last = key.split(".")
     section = raw
     for parent in parents:
-        child = section.setdefault(parent, {})
+        child = section.get(parent)
+        if child is None:  # a section that is left out, or none by default
+            child = section[parent] = {}
         if not isinstance(child, dict):
-            raise ConfigError(f"override {override!r}: {parent!r} is no section")
+            raise ConfigError(f"key {key!r}: {parent!r} is no section")
         section = child
-    try:
-        section[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ConfigError(f"override {override!r}: the value is not YAML") from None
+    section[last] = value
 
 
 def _first_problem(error: ValidationError) -> str:
@@ -304,8 +353,13 @@ def _first_problem(error: ValidationError) -> str:
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     section: type[BaseModel] = RunConfig
     for part in location[:-1]:
-        annotation = section.model_fields[str(part)].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        section = annotation
+        field = section.model_fields.get(str(part))  # none of an index or a key of a mapping
+        section = (_section_in(field.annotation) if field else None) or section
     return list(section.model_fields)
+
+
+def _section_in(annotation: object) -> type[BaseModel] | None:
+    """Return the section that a field holds, also one that may be None or of which it has many."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)

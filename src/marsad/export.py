@@ -76,7 +76,13 @@ def fit_and_score(
     Thresholds that were fitted to another file's scores would count against this one.
     """
     judgements, task = list(reader.judge(watch(dev))), run.task
-    calibration = fit_calibration(judgements, dev, task=task, fitted_on=run.data.dev)
+    calibration = fit_calibration(
+        judgements,
+        dev,
+        task=task,
+        fitted_on=run.data.dev,
+        families=run.model.family_thresholds,
+    )
     decided = [judgement.decide(calibration) for judgement in judgements]
     scores = score(dev, decided, entities=task != "events", events=task != "ner")
     return calibration, scores.overall

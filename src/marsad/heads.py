@@ -8,6 +8,7 @@ window once; after that an epoch of the heads costs a fraction of one of the who
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
@@ -29,13 +30,17 @@ WINDOWS = 16  # in a batch of features
 def train_heads(trainer: DocumentTrainer, config: RunConfig) -> None:
     """Train the heads of a trainer's model on features of its still encoder.
 
-    The windows are those that the trainer draws for its own epochs, in larger batches.
+    The windows are drawn by the shares of the trainer's own epochs, in larger batches, from as many
+    of them as the options allow.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     collator = cast(Collator, trainer.data_collator)
     options, own = config.train.heads_first, trainer.sampler
-    sampler = EpochSampler(own.shares, own.lengths, batch_size=WINDOWS, seed=config.seed)
-    rows: list[Any] = list(cast(Dataset, trainer.train_dataset))
+    some = np.random.default_rng(config.seed).permutation(len(own.shares))[: options.windows]
+    sampler = EpochSampler(
+        own.shares[some], own.lengths[some], batch_size=WINDOWS, seed=config.seed
+    )
+    rows: list[Any] = list(cast(Dataset, trainer.train_dataset).select(some))
     with trainer.accelerator.autocast():
         features = encode_windows(model, rows, collator)
     parameters = model.head_parameters()

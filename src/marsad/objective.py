@@ -36,10 +36,11 @@ class Counts(NamedTuple):
 
 def count_targets(targets: Tensors) -> Tensor:
     """Return the :class:`Counts` of a batch as one tensor, (4,)."""
-    events = targets["events"]
+    events, tags = targets["events"], targets["tags"]
+    anything = torch.from_numpy(label_sets().tags.all(axis=1)).to(tags.device)
     return torch.stack(
         [
-            (targets["tags"] != IGNORED).sum(),
+            ((tags != IGNORED) & ~anything[tags.clamp(min=0)]).sum(),
             (targets["proclitics"] != IGNORED).sum(),
             ((events != IGNORED).any(-1) | (targets["groups"] != IGNORED).any(-1)).sum(),
             (events > 0).sum(),

@@ -243,7 +243,13 @@ def fit_on(dev: Benchmark, reader: Reader, config: RunConfig) -> Calibration:
         log.warning("%s: has other labels than ours, so the model is not calibrated", dev.data)
         return Calibration()
     judgements = list(reader.judge(dev.documents))
-    return fit_calibration(judgements, dev.documents, task=config.task, fitted_on=config.data.dev)
+    return fit_calibration(
+        judgements,
+        dev.documents,
+        task=config.task,
+        fitted_on=config.data.dev,
+        families=config.model.family_thresholds,
+    )
 
 
 @contextmanager
