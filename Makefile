@@ -7,9 +7,11 @@ MODEL  := runs/joint
 ARTICLE := data/articles/daraa.txt
 
 # What a trained model depends on; the rest of the library may change without training anew.
-TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py src/marsad/scoring/*.py) $(addprefix src/marsad/, \
-	labels.yaml labels.py calibrating.py calibration.py config.py corpus.py decisions.py document.py evaluation.py heads.py \
-	model_folder.py modeling.py reader.py spans.py systems.py targets.py torch_backend.py training.py)
+TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py src/marsad/scoring/*.py src/marsad/benchmarks/*.py) \
+	$(addprefix src/marsad/, labels.yaml adversary.py averaging.py calibrating.py calibration.py checkpoints.py config.py \
+	corpus.py crf.py decisions.py document.py evaluation.py frequencies.py heads.py label_sets.py labels.py lora.py losses.py \
+	mixture.py model_folder.py modeling.py objective.py optimization.py reader.py sampling.py spans.py systems.py targets.py \
+	thresholds.py torch_backend.py trainer.py training.py)
 
 # What its figures depend on besides.
 MEASURED_BY := $(wildcard src/marsad/scoring/*.py src/marsad/benchmarks/*.py) $(addprefix src/marsad/, \
@@ -19,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test stress fuzz format clean
+.PHONY: help run test stress fuzz bench-train format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +43,9 @@ stress: $(MODEL)/metrics.stamp  ## the test sentences rewritten in 45 ways, with
 
 fuzz: .venv/dev.stamp  ## read 100,000 generated and mutated texts; takes a good half hour
 	$(BIN)/python -m tests.fuzz --texts 100000
+
+bench-train: .venv/run.stamp  ## training speed against transformers' own recipe; takes an hour on two cores
+	$(BIN)/python train/bench_training.py
 
 format: .venv/dev.stamp  ## let ruff mend and format the code
 	$(BIN)/ruff check --fix .

@@ -1,10 +1,15 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from marsad.errors import ModelError
-from marsad.labels import read_scheme, scheme
+from marsad.labels import SCHEME_FILE, Source, read_scheme, scheme
+from marsad.model_folder import ModelFolder, read_settings
+from marsad.text.windows import SpecialIds
+from tests.oracle import oracle_settings
 
 
 def test_scheme_holds_what_the_contract_names():
@@ -41,3 +46,58 @@ def test_damaged_label_file_is_refused(tmp_path: Path, content: str):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ModelError, match=r"labels\.yaml"):
         read_scheme(path)
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """Write the label file as it was before other corpora were named in it."""
+    raw = yaml.safe_load(SCHEME_FILE.read_text(encoding="utf-8"))
+    del raw["sources"]
+    path = tmp_path / "labels.yaml"
+    path.write_text(yaml.safe_dump(raw, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def test_corpora_with_other_labels_use_ours():
+    assert scheme().sources.keys() == {"anercorp", "wojood", "event_gsr"}
+    for source in scheme().sources.values():
+        for named, own in (
+            (source.entities, scheme().entity_names),
+            (source.events, scheme().event_names),
+        ):
+            for label, labels in named.items():
+                assert set(labels) <= set(own), (source.name, label)
+                assert len(set(labels)) == len(labels), (source.name, label)
+        assert all(source.events.values())  # a class that may be anything could not be learnt from
+
+
+def test_corpora_make_no_other_scheme():
+    """Models carry the digest; the one here is that of models trained before corpora were named."""
+    assert scheme().digest == "ec65b8a06644cd6e"
+    other = {"x": Source("x", {"A": ("PER",)}, {"B": ("protest",)})}
+    assert replace(scheme(), sources=other).digest == scheme().digest
+    assert replace(scheme(), sources={}).digest == scheme().digest
+
+
+def test_label_file_of_an_older_model_is_read(older: Path):
+    own = read_scheme(older)
+    assert own.sources == {}
+    assert own == replace(scheme(), sources={})
+    assert own.digest == scheme().digest
+
+
+def test_older_model_folder_stays_readable(older: Path):
+    settings = oracle_settings(SpecialIds(2, 3, 0))
+    record = settings.to_config()
+    del record["context"]
+    config = json.dumps({"marsad": record})
+    (older.parent / "config.json").write_text(config, encoding="utf-8")
+    assert read_settings(ModelFolder(older.parent)) == settings
+
+
+@pytest.mark.parametrize("sources", ["", "[]", "\n  x: 3", "\n  x: {entities: [PER]}"])
+def test_damaged_corpora_in_a_label_file_are_refused(older: Path, sources: str):
+    text = older.read_text(encoding="utf-8")
+    older.write_text(f"{text}sources: {sources}\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"labels\.yaml: not a label file"):
+        read_scheme(older)

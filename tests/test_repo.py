@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 
 from marsad import __version__
+from marsad.benchmarks import PUBLIC, TRAINING
 from marsad.cli import app
 from marsad.config import load_config
 from marsad.corpus import check_files
@@ -49,14 +50,17 @@ def test_commands_of_the_readme_exist():
 
 def test_make_targets_of_the_readme_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE))
-    assert set(re.findall(r"`make ([a-z]+)`", README)) | {"run", "test"} <= targets
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z-]+)`", README)) | {"run", "test"} <= targets
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_configurations_load_and_name_files_that_exist(path):
-    config = load_config(path)
-    assert all((ROOT / p).exists() for p in (config.data.train, config.data.dev, config.data.test))
+    data = load_config(path).data
+    learnt = {part.corpus for part in data.parts}
+    assert learnt - set(TRAINING) == {p for p in learnt if (ROOT / p).is_file()}
+    read = {data.dev, data.test}
+    assert read - set(PUBLIC) == {p for p in read if (ROOT / p).is_file()}
 
 
 def test_corpus_and_article_have_no_errors():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from marsad.document import Document, Entity
 from marsad.labels import scheme
 from marsad.spans import (
+    TagReading,
     best_legal_tags,
     legal_transitions,
     log_softmax,
@@ -241,3 +242,32 @@ def test_transitions_decide_a_word_that_says_nothing_itself():
             text, find_words(text), logits, proclitics, names, transitions=transitions
         )
         assert [(e.start, e.end) for e in found] == [(0, end)]
+
+
+def test_a_coarse_tag_is_as_likely_as_all_that_it_sums_up():
+    names = ("O", "B-GPE", "I-GPE", "B-LOC", "I-LOC", "B-DATE", "I-DATE")
+    coarse = ("O", "B-LOC", "I-LOC")
+    targets = ["O", "B-LOC", "I-LOC", "B-LOC", "I-LOC", "O", "O"]
+    reading = TagReading(coarse, np.array([[t == c for c in coarse] for t in targets]))
+    shares = np.array([[0.25, 0.2, 0.05, 0.3, 0.05, 0.1, 0.05]], dtype=np.float32)
+    assert np.exp(reading(np.log(shares)))[0] == pytest.approx([0.4, 0.5, 0.1])
+
+    text, words = "درعا", np.array([[0, 4]])
+    surely_none = np.array([[9.0, 0, 0, 0, 0]], dtype=np.float32)
+    (fine,) = read_entities(text, words, np.log(shares), surely_none, names)
+    (summed,) = read_entities(text, words, np.log(shares), surely_none, names, reading=reading)
+    assert (fine.label, summed.label) == ("LOC", "LOC")
+    assert fine.score == pytest.approx(0.3, abs=0.01)
+    assert summed.score == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_mention_whose_fine_labels_share_its_probability_is_found():
+    names = ("O", "B-GPE", "I-GPE", "B-LOC", "I-LOC")
+    coarse = ("O", "B-LOC", "I-LOC")
+    targets = ["O", "B-LOC", "I-LOC", "B-LOC", "I-LOC"]
+    reading = TagReading(coarse, np.array([[t == c for c in coarse] for t in targets]))
+    logits = np.log(np.array([[0.4, 0.3, 0.0, 0.3, 0.0]], dtype=np.float32) + 1e-9)
+    text, words, cut = "درعا", np.array([[0, 4]]), np.zeros((1, 5), dtype=np.float32)
+    assert read_entities(text, words, logits, cut, names) == []
+    (found,) = read_entities(text, words, logits, cut, names, reading=reading)
+    assert (found.start, found.end, found.label) == (0, 4, "LOC")

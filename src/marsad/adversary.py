@@ -18,22 +18,22 @@ class Adversary:
     def __init__(self, embeddings: nn.Module, length: float) -> None:
         """Watch an embedding layer; ``length`` is that of the step, L2 over a window."""
         self.length = length
-        self.vectors: Tensor | None = None
+        self.vectors: list[Tensor] = []
         self.step: Tensor | None = None
         embeddings.register_forward_hook(self._hook)
 
     @contextmanager
     def attacking(self) -> Iterator[None]:
-        """Move the vectors inside the block by the gradient of the pass before it."""
-        assert self.vectors is not None, "nothing was read"
-        gradient = self.vectors.grad
-        assert gradient is not None, "no loss was taken back"
+        """Move the vectors inside the block by the gradient of the passes before it."""
+        gradients = [vectors.grad for vectors in self.vectors if vectors.grad is not None]
+        assert gradients, "nothing was read, or no loss was taken back"
+        gradient = torch.stack(gradients).sum(0)
         norm = gradient.flatten(1).norm(dim=1).clamp(min=1e-12)
         self.step = self.length * gradient / norm[:, None, None]
         try:
             yield
         finally:
-            self.step = self.vectors = None
+            self.step, self.vectors = None, []
 
     def _hook(self, _: nn.Module, __: Any, output: Tensor) -> Tensor:  # noqa: ANN401
         if self.step is not None:
@@ -41,5 +41,5 @@ class Adversary:
         if torch.is_grad_enabled() and not torch.is_inference(output):
             output = output if output.requires_grad else output.detach().requires_grad_()
             output.retain_grad()
-            self.vectors = output
+            self.vectors.append(output)
         return output

@@ -30,6 +30,8 @@ class WeightAverage:
         """Take the parameters of now into the mean."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        # The trainer moved the model to its device after the mean was begun.
+        self.mean = {name: self.mean[name].to(p.device) for name, p in self.parameters.items()}
         mean = list(self.mean.values())
         torch._foreach_lerp_(mean, list(self.parameters.values()), 1 - decay)
 

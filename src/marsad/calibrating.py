@@ -5,6 +5,7 @@ chosen by cross-validation over documents: few documents give one common curve, 
 its own. Figures behind the choices made here stand in docs/experiments.md.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
+from marsad.benchmarks import Benchmark
 from marsad.calibration import (
     Abstention,
     Calibration,
@@ -23,7 +25,7 @@ from marsad.calibration import (
     logit,
     write_calibration,
 )
-from marsad.config import Task, load_config
+from marsad.config import RunConfig, Task, load_config
 from marsad.corpus import read_corpus
 from marsad.decisions import Judgement, decide_types
 from marsad.document import Document
@@ -34,7 +36,10 @@ from marsad.model_folder import ModelFolder
 from marsad.reader import Watch
 from marsad.runtime import open_reader
 from marsad.scoring.reliability import level_for_risk
+from marsad.scoring.ruler import own_ruler
 from marsad.thresholds import fit_families, fit_thresholds
+
+log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -95,6 +100,23 @@ def fit_calibration(
         types = type_decisions(judgements, gold)
         calibration = _with_events(calibration, types, most_risk, families=families)
     return calibration
+
+
+def fit_on(dev: Benchmark, judgements: Sequence[Judgement], run: RunConfig) -> Calibration:
+    """Fit as a run says on what a model says of its dev documents.
+
+    A corpus with other labels says nothing of how sure ours are: nothing is fitted on it.
+    """
+    if dev.ruler != own_ruler():
+        log.warning("%s: has other labels than ours, so the model is not calibrated", dev.data)
+        return Calibration()
+    return fit_calibration(
+        judgements,
+        dev.documents,
+        task=run.task,
+        fitted_on=dev.data,
+        families=run.model.family_thresholds,
+    )
 
 
 def _with_events(

@@ -4,7 +4,6 @@ A checkpoint counts once it is sealed: whatever kills a run in the middle of wri
 one before it. A run goes on only from checkpoints of the same configuration and data.
 """
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -41,17 +40,25 @@ class Checkpoints:
         record = self.path / _RUN
         if record.exists():
             theirs = json.loads(record.read_text(encoding="utf-8"))
-            if theirs != run:
-                changed = sorted(k for k in {*theirs, *run} if theirs.get(k) != run.get(k))
+            if changed := _changed(theirs, run):
                 raise ConfigError(
                     f"{self.path}: an unfinished run that differs in {', '.join(changed)}; "
                     "finish it as it was, or start anew with --restart"
                 )
         else:
-            shutil.rmtree(self.path, ignore_errors=True)
+            self.remove()
             with atomic_write(record) as out:
                 json.dump(run, out, ensure_ascii=False, indent=1, sort_keys=True)
+        self._remove_torn()
         return self.last()
+
+    def _remove_torn(self) -> None:
+        """Remove what was being written when a run ended; a full disk has no room for it twice."""
+        for folder in self.path.glob("checkpoint-*"):
+            if not (folder / _SEAL).exists():
+                shutil.rmtree(folder)
+        for temporary in self.path.glob(".*"):
+            temporary.unlink()
 
     def last(self) -> Path | None:
         """Return the newest sealed checkpoint, None where there is none."""
@@ -98,7 +105,8 @@ class Checkpoints:
         return load_file(self.path / _BEST)
 
     def remove(self) -> None:
-        """Remove all checkpoints."""
+        """Remove all checkpoints; a run starts anew once the first file of them is gone."""
+        (self.path / _RUN).unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -107,6 +115,14 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def digest_of(text: str) -> str:
-    """Return the first 16 hex digits of a text's SHA-256."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+def _changed(theirs: object, ours: object) -> list[str]:
+    """Return the dotted names of the values that differ."""
+    return sorted({name for name, _ in _leaves(theirs) ^ _leaves(ours)})
+
+
+def _leaves(value: object, name: str = "") -> set[tuple[str, str]]:
+    """Return name and JSON of the values in nested objects."""
+    if not isinstance(value, dict) or not value:
+        return {(name, json.dumps(value))}
+    inner = (_leaves(own, f"{name}.{key}" if name else key) for key, own in value.items())
+    return {leaf for leaves in inner for leaf in leaves}

@@ -59,7 +59,9 @@ def compare_systems(
         if path.name == ModelFolder.FILES["metrics"]:
             sides.append(_recorded(path, benchmark))
         else:
-            answers = ask_system(path, benchmark.documents, labels=labels, watch=watch)
+            answers = ask_system(
+                path, benchmark.documents, labels=labels, ruler=benchmark.ruler, watch=watch
+            )
             sides.append(evaluate(answers, benchmark))
     return compare_evaluations(*sides)
 

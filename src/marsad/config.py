@@ -268,6 +268,27 @@ class RunConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _context_is_told_from_the_sentence(self) -> Self:
+        # Two short neighbours and what each shows of the other would be one and the same window.
+        if self.window.context and self.model.pooling == "first":
+            raise ValueError(
+                "window.context: a first token cannot say which sentence of its window is meant; "
+                "set window.context: 0, or model.pooling: attention"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _options_reach_the_crf(self) -> Self:
+        if self.model.crf and self.task == "events":
+            raise ValueError("model.crf: task events has no tags; set model.crf: false")
+        for key in ("class_balance", "focal_gamma", "label_smoothing"):
+            if self.model.crf and getattr(self.loss, key):
+                raise ValueError(
+                    f"loss.{key}: does not reach the tags of a CRF; set it to 0, or drop model.crf"
+                )
+        return self
+
     def to_yaml(self) -> str:
         """Return the complete configuration, defaults included."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -345,6 +366,8 @@ def _first_problem(error: ValidationError) -> str:
         )
     elif first["type"] == "missing":
         problem = f"key {key!r} is missing"
+    elif first["type"] == "value_error":  # a check of ours, of a whole section or run
+        problem = f"{key}: {first['ctx']['error']}" if key else str(first["ctx"]["error"])
     else:
         problem = f"{key}: {first['msg']}, not {first['input']!r}"
     return problem + (f" (and {len(rest)} more)" if rest else "")

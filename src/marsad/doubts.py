@@ -9,19 +9,15 @@ import logging
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
-from marsad.benchmarks import Benchmark, open_benchmark
 from marsad.calibration import CHECKPOINT
 from marsad.config import RunConfig
 from marsad.disagreements import Disagreement, rank_entities, rank_events, surest_first
-from marsad.document import Document
-from marsad.errors import ConfigError
+from marsad.folds import Fold, part, run_of
 from marsad.reader import Watch
 from marsad.runtime import load
-from marsad.splits import bucket_of
 from marsad.systems import ask_reader
 from marsad.training import train
 
@@ -37,26 +33,14 @@ def find_doubts(config: RunConfig, *, folds: int, watch: Watch = iter) -> list[D
         watch: passes documents on, and may show how far they are.
 
     Raises:
-        ConfigError: fewer than two folds, or one without documents.
+        ConfigError: fewer than two folds, one without documents, or no documents of our own scheme.
         DataError: a corpus file is missing or has an error.
     """
-    if folds < 2:
-        raise ConfigError(f"{folds} folds: give at least 2, so that no model reads what it learnt")
-    if config.data.train is None:
-        raise ConfigError("data.train: none is given, so there is nothing to look through")
-    benchmark = open_benchmark(config.data.train)
-    fold_of = {d.id: bucket_of(d.id, folds) for d in benchmark.documents}
-    if len(set(fold_of.values())) < folds:
-        raise ConfigError(
-            f"{config.data.train}: {len(benchmark.documents)} documents leave a fold of "
-            f"{folds} empty; give fewer folds"
-        )
     found: list[Disagreement] = []
-    for fold in range(folds):
-        held_out = [d for d in benchmark.documents if fold_of[d.id] == fold]
-        rest = [d for d in benchmark.documents if fold_of[d.id] != fold]
-        log.info("fold %d of %d: %d documents held out", fold + 1, folds, len(held_out))
-        found += _read_fold(config, rest, replace(benchmark, documents=held_out), watch)
+    for fold in part(config, folds):
+        held_out = fold.held_out.documents
+        log.info("fold %d of %d: %d documents held out", fold.number, folds, len(held_out))
+        found += _read_fold(config, fold, watch)
     return in_turn(found)
 
 
@@ -73,20 +57,11 @@ def in_turn(found: Sequence[Disagreement]) -> list[Disagreement]:
     return [disagreement for turn in rounds for disagreement in turn if disagreement]
 
 
-def _read_fold(
-    config: RunConfig, rest: Sequence[Document], held_out: Benchmark, watch: Watch
-) -> list[Disagreement]:
+def _read_fold(config: RunConfig, fold: Fold, watch: Watch) -> list[Disagreement]:
     with tempfile.TemporaryDirectory() as scratch:
-        data = Path(scratch) / "train.jsonl"
-        data.write_text("".join(f"{d.to_json()}\n" for d in rest), encoding="utf-8")
-        run = config.model_copy(
-            update={
-                "data": config.data.model_copy(update={"train": str(data)}),
-                "output": Path(scratch) / "model",
-            }
-        )
+        run = run_of(config, fold, data=Path(scratch), output=Path(scratch) / "model")
         reader = load(train(run).path, file=CHECKPOINT)
-        answers = ask_reader(reader, held_out.documents, watch=watch)
-    entities = rank_entities(answers, held_out) if answers.entities else []
-    events = rank_events(answers, held_out) if answers.events else []
+        answers = ask_reader(reader, fold.held_out.documents, watch=watch)
+    entities = rank_entities(answers, fold.held_out) if answers.entities else []
+    events = rank_events(answers, fold.held_out) if answers.events else []
     return [*entities, *events]

@@ -28,7 +28,7 @@ def score_reader(
 ) -> Scores:
     """Read documents, by default of our own scheme, and score what was read."""
     ruler = ruler or own_ruler()
-    answers = ask_reader(reader, documents, watch=watch)
+    answers = ask_reader(reader, documents, ruler=ruler, watch=watch)
     return score(
         documents,
         answers.documents,

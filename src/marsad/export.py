@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from marsad.calibrating import fit_calibration
+from marsad.benchmarks import Benchmark, open_benchmark
+from marsad.calibrating import fit_on
 from marsad.calibration import Calibration, read_calibrations, write_calibration
 from marsad.config import ExportConfig, RunConfig, load_config
-from marsad.corpus import read_corpus
-from marsad.document import Document
 from marsad.errors import ExportError
 from marsad.files import atomic_path
 from marsad.metrics import ExportReport, read_metrics, write_metrics
@@ -54,7 +53,7 @@ def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter
     settings = read_settings(folder)
     run = load_config(folder.require("run", "export a folder that `marsad train` wrote"))
     model = load_model(folder, settings)
-    dev = read_corpus(Path(run.data.dev))
+    dev = open_benchmark(run.data.dev, source=run.data.corpora)
     reader = Reader(read_tokenizer(folder["tokenizer"]), settings, TorchBackend(model))
     _, reference = fit_and_score(reader, run, dev, watch=watch)
     difference = _export_fp32(model, settings, folder, run.export)
@@ -69,22 +68,22 @@ def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter
 
 
 def fit_and_score(
-    reader: Reader, run: RunConfig, dev: Sequence[Document], *, watch: Watch = iter
+    reader: Reader, run: RunConfig, dev: Benchmark, *, watch: Watch = iter
 ) -> tuple[Calibration, float]:
     """Fit a model file's own calibration on dev; return it and the dev score under it.
 
     Thresholds that were fitted to another file's scores would count against this one.
     """
-    judgements, task = list(reader.judge(watch(dev))), run.task
-    calibration = fit_calibration(
-        judgements,
-        dev,
-        task=task,
-        fitted_on=run.data.dev,
-        families=run.model.family_thresholds,
-    )
+    judgements = list(reader.under(dev.ruler.tag_reading()).judge(watch(dev.documents)))
+    calibration = fit_on(dev, judgements, run)
     decided = [judgement.decide(calibration) for judgement in judgements]
-    scores = score(dev, decided, entities=task != "events", events=task != "ner")
+    scores = score(
+        dev.documents,
+        decided,
+        entities=run.task != "events" and bool(dev.ruler.entities),
+        events=run.task != "ner" and bool(dev.ruler.events),
+        ruler=dev.ruler,
+    )
     return calibration, scores.overall
 
 
@@ -186,14 +185,14 @@ def _replace_calibration(calibration: Calibration, folder: ModelFolder) -> None:
 def _export_int8(
     reader: Reader,
     folder: ModelFolder,
-    dev: Sequence[Document],
+    dev: Benchmark,
     reference: float,
     run: RunConfig,
     watch: Watch,
 ) -> tuple[float, int]:
     """Write the smallest file that keeps the dev score; return the score and the products kept."""
     recorder = Recorder(OnnxBackend(folder["onnx"]))
-    for _ in reader.over(recorder).pipe(dev[:SAMPLE]):
+    for _ in reader.over(recorder).pipe(dev.documents[:SAMPLE]):
         pass
     worst = rank_by_error(folder["onnx"], recorder.batches[:SAMPLE])
     scores: dict[int, float] = {}

@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from datasets import Dataset
 
+from marsad.label_sets import Bools, Ints, label_sets
 from marsad.labels import scheme
-
-Ints = npt.NDArray[np.int64]
 
 
 def labels_held(windows: Dataset) -> list[frozenset[str]]:
@@ -18,10 +16,10 @@ def labels_held(windows: Dataset) -> list[frozenset[str]]:
         frozenset(
             [
                 *(tags[t][2:] for t in np.unique(own_tags) if 0 < t < len(tags)),
-                *(types[i] for i in np.flatnonzero((own_events > 0).any(axis=0))),
+                *(types[i] for i in np.flatnonzero(reported.any(axis=0))),
             ]
         )
-        for own_tags, own_events in _targets(windows)
+        for own_tags, reported in _sure(windows)
     ]
 
 
@@ -29,7 +27,7 @@ def tag_counts(windows: Dataset) -> Ints:
     """Return how many words surely have each tag, shape (tags,)."""
     count = len(scheme().tags)
     total = np.zeros(count, dtype=np.int64)
-    for tags, _ in _targets(windows):
+    for tags, _ in _sure(windows):
         total += np.bincount(tags[(tags >= 0) & (tags < count)], minlength=count)
     return total
 
@@ -37,12 +35,18 @@ def tag_counts(windows: Dataset) -> Ints:
 def type_counts(windows: Dataset) -> Ints:
     """Return how many sentences surely report each event type, shape (types,)."""
     total = np.zeros(len(scheme().event_names), dtype=np.int64)
-    for _, events in _targets(windows):
-        total += (events > 0).sum(axis=0)
+    for _, reported in _sure(windows):
+        total += reported.sum(axis=0)
     return total
 
 
-def _targets(windows: Dataset) -> Iterator[tuple[Ints, Ints]]:
-    """Yield tags (tokens,) and events (sentences, types) of each window."""
-    for row in windows.select_columns(["tags", "events"]):
-        yield np.array(row["tags"]), np.array(row["events"])
+def _sure(windows: Dataset) -> Iterator[tuple[Ints, Bools]]:
+    """Yield the tags of each window, (tokens,), and what it reports, (sentences, types).
+
+    A group of one type says as much as the type itself.
+    """
+    groups = label_sets().groups
+    alone = groups.sum(axis=1) == 1
+    for row in windows.select_columns(["tags", "events", "groups"]):
+        voted = (np.array(row["groups"]) == 1)[:, alone] @ groups[alone]
+        yield np.array(row["tags"]), (np.array(row["events"]) > 0) | voted

@@ -17,16 +17,17 @@ def add_adapters(model: MarsadModel, options: Lora) -> None:
         MissingExtraError: peft is not installed.
     """
     try:
-        from peft import LoraConfig, get_peft_model
+        import peft
     except ModuleNotFoundError:
         raise MissingExtraError("peft", "peft") from None
-    adapters = LoraConfig(
+    library: Any = peft  # takes more than its annotations say
+    adapters = library.LoraConfig(
         r=options.rank,
         lora_alpha=options.alpha,
         lora_dropout=options.dropout,
         target_modules="all-linear",
     )
-    model.encoder = get_peft_model(model.encoder, adapters)
+    model.encoder = library.get_peft_model(model.encoder, adapters)
 
 
 def merge_adapters(model: MarsadModel) -> None:

@@ -1,38 +1,45 @@
 """What a run learns from: its own corpus and others, as windows with their share of an epoch."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-from datasets import Dataset, concatenate_datasets, load_dataset
+from datasets import Dataset, Features, Value, concatenate_datasets
+from datasets.exceptions import DatasetGenerationError
 from tokenizers import Tokenizer
 
-from marsad.benchmarks import PREFIX, Annotated, open_training
+from marsad.benchmarks import Annotated, open_training
 from marsad.config import DataConfig
-from marsad.corpus import read_corpus
-from marsad.document import parse_document
 from marsad.errors import DataError
 from marsad.model_folder import ModelSettings
-from marsad.targets import Row, training_rows
+from marsad.targets import BY_SENTENCE, BY_TOKEN, Row, training_rows
+from marsad.text.words import count_words
 
-TOGETHER = 256  # documents of a public corpus that are cut into windows at once
+TOGETHER = 256  # documents that are cut into windows at once
+
+_NUMBER = Value("int64")
+FEATURES = Features(
+    {
+        **{key: [_NUMBER] for key in ("input_ids", *BY_TOKEN, "begins")},
+        **{key: [[_NUMBER]] for key in ("sentences", *BY_SENTENCE)},
+        "length": _NUMBER,
+    }
+)
 
 
 def check_corpora(data: DataConfig) -> None:
     """Read every corpus once, before hours are spent on a run.
 
     Raises:
-        DataError: one is missing or has an error.
+        DataError: one is missing, has an error or holds no sentence.
     """
     for part in data.parts:
-        if part.corpus.startswith(PREFIX):
-            open_training(part.corpus, source=data.corpora)
-        else:
-            read_corpus(Path(part.corpus))
+        _read(part.corpus, data.corpora)
 
 
 def load_windows(data: DataConfig, tokenizer: Tokenizer, settings: ModelSettings) -> Dataset:
-    """Map the corpora of a run to windows; files stay on disk, whatever their size.
+    """Cut the corpora of a run into windows, which are kept on disk and used again.
 
     Returns:
         Rows of :func:`training_rows`, each with its ``share`` of an epoch.
@@ -42,38 +49,53 @@ def load_windows(data: DataConfig, tokenizer: Tokenizer, settings: ModelSettings
     """
     mapped = []
     for part in data.parts:
-        load = _load_public if part.corpus.startswith(PREFIX) else _load_file
-        windows = load(part.corpus, data.corpora, tokenizer, settings)
-        if not len(windows):
-            raise DataError(f"{part.corpus}: no sentence to train on")
+        windows = _windows_of(part.corpus, data.corpora, tokenizer, settings)
         mapped.append(windows.add_column("share", [part.share] * len(windows)))
     return concatenate_datasets(mapped)
 
 
-def _load_file(path: str, _: Path | None, tokenizer: Tokenizer, settings: ModelSettings) -> Dataset:
-    rows = load_dataset("json", data_files=path, split="train")
-
-    def to_windows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        records = (dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True))
-        documents = [Annotated(parse_document(record, path)) for record in records]
-        return _columns(training_rows(documents, tokenizer, settings))
-
-    return rows.map(
-        to_windows, batched=True, remove_columns=rows.column_names, desc="cutting windows"
-    )
+def _read(corpus: str, source: Path | None) -> Sequence[Annotated]:
+    documents = open_training(corpus, source=source)
+    if not any(count_words(item.document.text) for item in documents):
+        raise DataError(f"{corpus}: no sentence to train on")
+    return documents
 
 
-def _load_public(
-    name: str, source: Path | None, tokenizer: Tokenizer, settings: ModelSettings
+def _windows_of(
+    corpus: str, source: Path | None, tokenizer: Tokenizer, settings: ModelSettings
 ) -> Dataset:
-    documents = open_training(name, source=source)
-    rows = [row for some in _batches(documents) for row in training_rows(some, tokenizer, settings)]
-    return Dataset.from_dict(_columns(rows))
+    known_by = {
+        "corpus": corpus,
+        "source": source,
+        "tokenizer": tokenizer,
+        "settings": settings,
+        "digest": _digest(_read(corpus, source)),
+    }
+    try:
+        return Dataset.from_generator(_cut, features=FEATURES, gen_kwargs=known_by)
+    except DatasetGenerationError as error:
+        raise error.__cause__ or error from None
 
 
-def _batches(documents: Sequence[Annotated]) -> Iterator[Sequence[Annotated]]:
-    return (documents[i : i + TOGETHER] for i in range(0, len(documents), TOGETHER))
+def _cut(
+    corpus: str, source: Path | None, tokenizer: Tokenizer, settings: ModelSettings, digest: str
+) -> Iterator[Row]:
+    """Yield windows. The digest is a part of the name that they are cached under."""
+    documents = _read(corpus, source)
+    for i in range(0, len(documents), TOGETHER):
+        yield from training_rows(documents[i : i + TOGETHER], tokenizer, settings)
 
 
-def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
-    return {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
+def _digest(documents: Sequence[Annotated]) -> str:
+    """Return a digest of what is cut and of the code that cuts it."""
+    digest = hashlib.sha256(_own_code())
+    for item in documents:
+        digest.update(repr(item).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+@cache
+def _own_code() -> bytes:
+    """Return all code and labels of this package."""
+    files = sorted(p for p in Path(__file__).parent.rglob("*") if p.suffix in (".py", ".yaml"))
+    return b"".join(path.read_bytes() for path in files)

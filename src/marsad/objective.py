@@ -26,7 +26,10 @@ Tensors = Mapping[str, Tensor]
 
 
 class Counts(NamedTuple):
-    """What the losses are means over: words with tags, with proclitics, sentences, events."""
+    """What the losses are means over: words with tags, with proclitics, sentences, events.
+
+    Words and sentences of which nothing is known are not counted.
+    """
 
     tags: Tensor
     proclitics: Tensor
@@ -36,11 +39,10 @@ class Counts(NamedTuple):
 
 def count_targets(targets: Tensors) -> Tensor:
     """Return the :class:`Counts` of a batch as one tensor, (4,)."""
-    events, tags = targets["events"], targets["tags"]
-    anything = torch.from_numpy(label_sets().tags.all(axis=1)).to(tags.device)
+    events = targets["events"]
     return torch.stack(
         [
-            ((tags != IGNORED) & ~anything[tags.clamp(min=0)]).sum(),
+            _told(targets["tags"]).sum(),
             (targets["proclitics"] != IGNORED).sum(),
             ((events != IGNORED).any(-1) | (targets["groups"] != IGNORED).any(-1)).sum(),
             (events > 0).sum(),
@@ -105,8 +107,7 @@ class Objective(nn.Module):
         weight, over = self.options, Counts(*counts.clamp(min=1).unbind())
         total = counts.new_zeros((), dtype=torch.float32)
         if "tags" in one:
-            known = targets["tags"] != IGNORED
-            tags = symmetric_divergence(one["tags"], other["tags"], known)
+            tags = symmetric_divergence(one["tags"], other["tags"], _told(targets["tags"]))
             total = total + weight.entity_weight * tags / over.tags
         if "events" in one:
             known = targets["events"] != IGNORED
@@ -138,12 +139,18 @@ class Objective(nn.Module):
             logits["events"],
             torch.where(events == IGNORED, IGNORED, (events > 0).long()),
             positive_weight=options.event_positive_weight,
-            focal_gamma=options.focal_gamma,
+            focal_gamma=0.0 if own else options.focal_gamma,
             asymmetric=shape,
             class_weights=self.type_weights,
             smoothing=options.label_smoothing,
         )
         return single + any_loss(logits["events"], targets["groups"], self.groups)
+
+
+def _told(sets: Tensor) -> Tensor:
+    """Return of which words something is known; a set of all tags says nothing."""
+    anything = torch.from_numpy(label_sets().tags.all(axis=1)).to(sets.device)
+    return (sets != IGNORED) & ~anything[sets.clamp(min=0)]
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

@@ -36,17 +36,21 @@ def freeze(model: MarsadModel, options: TrainConfig) -> None:
 
 
 def build_optimizer(model: MarsadModel, options: TrainConfig) -> torch.optim.Optimizer:
-    """Return AdamW over what may move; vectors (biases, norms) are not decayed.
+    """Return AdamW over what may move; the matrices of linear layers and embeddings are decayed.
+
+    Biases and norms are not, nor are the transitions of a CRF, which are biases of pairs of tags.
 
     The encoder's last layer learns at ``learning_rate``, each one below at ``layer_decay`` times
     the rate of the one above, the embeddings as a layer under the lowest (Howard & Ruder 2018,
     "Universal Language Model Fine-tuning for Text Classification", discriminative fine-tuning).
+    What some encoders have above their last layer learns as that does.
     """
     depth = _depth(model)
     groups: Mapping[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            decay = options.weight_decay if parameter.ndim > 1 else 0.0
+            matrix = parameter.ndim > 1 and name.endswith("weight")
+            decay = options.weight_decay if matrix else 0.0
             groups[_rate(name, depth, options), decay].append(parameter)
     return torch.optim.AdamW(
         [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()],
@@ -58,8 +62,9 @@ def _rate(name: str, depth: int, options: TrainConfig) -> float:
     if not name.startswith(_ENCODER):
         return options.head_learning_rate
     layer = _layer_of(name)
-    below = depth if layer is None else depth - 1 - layer
-    return options.learning_rate * options.layer_decay**below
+    if layer is None:
+        layer = -1 if "embed" in name else depth - 1
+    return options.learning_rate * options.layer_decay ** (depth - 1 - layer)
 
 
 def _layer_of(name: str) -> int | None:

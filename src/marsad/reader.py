@@ -5,6 +5,7 @@ production and over torch in training, so that what is measured is what is serve
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -13,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from marsad.calibration import Calibration, sigmoid
+from marsad.calibration import Calibration, Curve, sigmoid
 from marsad.decisions import Judgement, calibrated, report_events, withhold
 from marsad.document import Document, Entity, Event, ModelStamp, Sentence
 from marsad.labels import scheme
 from marsad.model_folder import ModelSettings
-from marsad.spans import read_entities, tag_log_marginals
+from marsad.spans import TagReading, read_entities, tag_log_marginals
 from marsad.text.sentences import split_sentences
 from marsad.text.windows import (
     Batch,
@@ -109,11 +110,13 @@ class Reader:
         role: str = "",
         source: str = "",
         digest: str = "",
+        reading: TagReading | None = None,
     ) -> None:
         """Join a tokenizer, a backend and the settings of a model.
 
         Without a ``calibration`` the scores stay as they are. ``role`` and ``source`` name the file
-        that the backend runs; ``digest`` goes into each record.
+        that the backend runs; ``digest`` goes into each record. ``reading`` names the entities by
+        coarser labels than the model's own.
         """
         self.tokenizer = tokenizer
         self.settings = settings
@@ -121,6 +124,7 @@ class Reader:
         self.calibration = calibration or Calibration()
         self.role = role
         self.source = source
+        self.reading = reading
         self.stamp = ModelStamp(settings.name, settings.version, digest)
 
     def over(self, backend: Backend) -> "Reader":
@@ -129,15 +133,23 @@ class Reader:
 
     def calibrated(self, calibration: Calibration) -> "Reader":
         """Return the reader with another calibration."""
-        return Reader(
-            self.tokenizer,
-            self.settings,
-            self.backend,
-            calibration=calibration,
-            role=self.role,
-            source=self.source,
-            digest=self.stamp.digest,
+        other = copy(self)
+        other.calibration = calibration
+        return other
+
+    def under(self, reading: TagReading | None) -> "Reader":
+        """Return the reader with other entity labels, whose probabilities sum up the model's own.
+
+        A label's calibration is that of the labels it sums up, on average.
+        """
+        if reading is None:
+            return self
+        other = copy(self)
+        other.reading = reading
+        other.calibration = replace(
+            self.calibration, entities=_summed_up(self.calibration.entities, reading)
         )
+        return other
 
     def __call__(self, text: str | Document) -> Document:
         """Read one text, or one document whose sentences are given."""
@@ -258,11 +270,18 @@ class Reader:
             names, transitions = scheme().tags, job.answers[0].transitions
             text = job.document.text
             job.entities += read_entities(
-                text, words, tags, proclitics, names, transitions=transitions
+                text,
+                words,
+                tags,
+                proclitics,
+                names,
+                transitions=transitions,
+                reading=self.reading,
             )
             if job.outside is not None:
-                outside = np.exp(tag_log_marginals(tags, transitions, names)[:, 0])
-                job.outside.append((words, outside))
+                scores = tag_log_marginals(tags, transitions, names)
+                outside = self.reading(scores) if self.reading else scores
+                job.outside.append((words, np.exp(outside[:, 0])))
         if self.settings.task != "ner" and heard.any():
             sentence = parts[0].sentence
             logits = surest([answer.sentence for answer in job.answers])
@@ -306,6 +325,18 @@ class Reader:
             warnings=() if total else ("no words in the text",),
             model=self.stamp,
         )
+
+
+def _summed_up(curve: Curve, reading: TagReading) -> Curve:
+    own = scheme().tags
+    shifts = {
+        name[2:]: float(
+            np.mean([curve.shifts.get(own[i][2:], 0.0) for i in np.flatnonzero(chosen)])
+        )
+        for name, chosen in zip(reading.names, reading.members.T, strict=True)
+        if name.startswith("B-") and chosen.any()
+    }
+    return replace(curve, shifts=shifts)
 
 
 def surest(parts: Sequence[Mapping[str, Floats]]) -> Mapping[str, Floats]:

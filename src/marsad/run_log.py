@@ -1,19 +1,20 @@
 """The log of a run: one JSON object a step, in ``metrics.jsonl``."""
 
 import json
+import os
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
-from marsad.files import atomic_write
 
 
 class RunLog(TrainerCallback):
     """Appends what the trainer logs: loss, gradient norm and learning rate, and dev scores.
 
     A run that goes on from a checkpoint first drops the steps after it, which it does again.
+    ``seconds`` are those of the training that the lines are of, whatever died in between.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,11 +28,13 @@ class RunLog(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        """Keep the lines of the steps that are done."""
-        if state.is_world_process_zero:
-            lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-            with atomic_write(self.path) as out:
-                out.writelines(f"{line}\n" for line in lines if _done(line, state.global_step))
+        """Keep the lines of the steps that are done; they come first."""
+        if state.is_world_process_zero and self.path.exists():
+            lines = self.path.read_bytes().splitlines(keepends=True)
+            kept = list(takewhile(lambda line: _done(line, state.global_step), lines))
+            os.truncate(self.path, sum(map(len, kept)))
+            if kept:
+                self.started -= json.loads(kept[-1])["seconds"]
 
     def on_log(
         self,
@@ -48,9 +51,9 @@ class RunLog(TrainerCallback):
                 out.write(json.dumps(line) + "\n")
 
 
-def _done(line: str, step: int) -> bool:
+def _done(line: bytes, step: int) -> bool:
     """Say whether a line is whole and of a step up to the given one."""
     try:
-        return bool(json.loads(line)["step"] <= step)
-    except (json.JSONDecodeError, KeyError):
-        return False  # the run was killed while it wrote it
+        return line.endswith(b"\n") and bool(json.loads(line)["step"] <= step)
+    except (ValueError, KeyError):
+        return False  # the run was killed while it wrote it, or the file is no log

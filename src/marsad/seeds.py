@@ -33,7 +33,9 @@ def spread_over_seeds(
     seeds, file = _check_runs(folders), _shared_file(folders)
     runs = []
     for folder in folders:
-        answers = ask_system(folder.path, benchmark.documents, file=file, watch=watch)
+        answers = ask_system(
+            folder.path, benchmark.documents, file=file, ruler=benchmark.ruler, watch=watch
+        )
         runs.append(figures(evaluate(answers, benchmark).scores))
     report = SeedReport(
         data=benchmark.data,

@@ -29,6 +29,22 @@ class WordTags(NamedTuple):
     proclitics: Ints
 
 
+class TagReading(NamedTuple):
+    """Tags that a model's own are read as: a coarser tag is as likely as all that it sums up.
+
+    ``members`` has shape (own tags, names).
+    """
+
+    names: tuple[str, ...]
+    members: npt.NDArray[np.bool_]
+
+    def __call__(self, log_probabilities: Floats) -> Floats:
+        """Return log-probabilities of the names, (words, names)."""
+        summed = np.exp(log_probabilities) @ self.members.astype(np.float32)
+        result: Floats = np.log(np.maximum(summed, np.finfo(np.float32).tiny))
+        return result
+
+
 class Misfit(NamedTuple):
     """An entity that tags on words cannot express, and why."""
 
@@ -183,6 +199,7 @@ def read_entities(
     tag_names: Sequence[str],
     *,
     transitions: Floats | None = None,
+    reading: TagReading | None = None,
 ) -> list[Entity]:
     """Decode one sentence: logits of its words into entities with scores.
 
@@ -196,6 +213,7 @@ def read_entities(
             of the highest product of marginals (Fariselli et al. 2005, "A new decoding algorithm
             for hidden Markov models improves the prediction of the topology of all-beta membrane
             proteins").
+        reading: coarser tags to decode, and to name the entities by, instead of the model's own.
 
     Returns:
         Entities in order. The score is the probability that all of a mention is as it is read: its
@@ -204,6 +222,8 @@ def read_entities(
     if not len(words):
         return []
     scores = tag_log_marginals(tag_logits, transitions, tag_names)
+    if reading:
+        tag_names, scores = reading.names, reading(scores)
     tags = best_legal_tags(scores, tag_names)
     begins = np.flatnonzero([tag_names[t].startswith("B-") for t in tags])
     entities = []

@@ -15,6 +15,7 @@ from marsad.labels import OUTSIDE, scheme
 from marsad.predictions import read_predictions
 from marsad.reader import Reader, Watch
 from marsad.runtime import load
+from marsad.scoring.ruler import Ruler
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,18 @@ class Answers:
         return [curve(j.events, names).astype(np.float32) for j in self.judgements]
 
 
-def ask_reader(reader: Reader, documents: Sequence[Document], *, watch: Watch = iter) -> Answers:
-    """Let a model read documents on their annotated sentences.
+def ask_reader(
+    reader: Reader,
+    documents: Sequence[Document],
+    *,
+    ruler: Ruler | None = None,
+    watch: Watch = iter,
+) -> Answers:
+    """Let a model read documents on their annotated sentences, in the labels of a ruler.
 
     ``watch`` passes the documents on, and may show how far they are.
     """
+    reader = reader.under(ruler.tag_reading()) if ruler else reader
     judgements = list(reader.judge(watch(documents)))
     task = reader.settings.task
     return Answers(
@@ -72,6 +80,7 @@ def ask_system(
     file: str | None = None,
     form: str | None = None,
     labels: Mapping[str, str] | None = None,
+    ruler: Ruler | None = None,
     watch: Watch = iter,
 ) -> Answers:
     """Let a model folder read documents, or take what a file of predictions says of them.
@@ -82,6 +91,7 @@ def ask_system(
         file: which file of the model to run, see :func:`marsad.runtime.load`.
         form: format of the predictions, see :data:`marsad.predictions.PREDICTIONS`.
         labels: what labels of the predictions are called in the annotation; ``O`` for nothing.
+        ruler: a model of ours answers in its labels.
         watch: passes the documents on, and may show how far they are.
 
     Raises:
@@ -91,7 +101,7 @@ def ask_system(
     if not path.exists():
         raise DataError(f"{path}: no such model folder or file of predictions; check the path")
     if path.is_dir():
-        return ask_reader(load(path, file=file), gold, watch=watch)
+        return ask_reader(load(path, file=file), gold, ruler=ruler, watch=watch)
     given = read_predictions(path, gold, name=form)
     documents = [_relabel(document, labels or {}) for document in given]
     events = any(s.events for d in documents for s in d.sentences)

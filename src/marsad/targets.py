@@ -16,8 +16,9 @@ from marsad.label_sets import label_sets
 from marsad.labels import scheme
 from marsad.losses import IGNORED
 from marsad.model_folder import ModelSettings
-from marsad.spans import tag_words
+from marsad.spans import WordTags, tag_words
 from marsad.text.windows import (
+    Bools,
     SpecialIds,
     TokenizedSentence,
     Window,
@@ -41,8 +42,8 @@ def training_rows(
 
     Returns:
         Rows with ``input_ids``; ``tags`` (numbers of :class:`LabelSets`), ``proclitics`` and
-        ``begins`` (1 at the first word of a sentence), one a token; ``sentences`` (token ranges),
-        ``events`` and ``groups``, one a sentence; and ``length``.
+        ``begins`` (1 at the first word of a sentence, not at that of a later part of it), one a
+        token; ``sentences`` (token ranges), ``events`` and ``groups``, one a sentence; ``length``.
     """
     rows: list[Row] = []
     for item in annotated:
@@ -77,7 +78,8 @@ def _training_row(
         sets, lengths = _word_targets(item, part.sentence, sentences[part.sentence])
         places = part.positions[heard]
         tags[places], proclitics[places] = sets[own[heard]], lengths[own[heard]]
-        begins[places[:1]] = 1
+        if sentences[part.sentence].silent[: part.first_word].all():  # else it goes on here
+            begins[places[:1]] = 1
         sentence = item.document.sentences[part.sentence]
         events.append(_event_targets(item, sentence, whole=part.whole))
         groups.append(_group_targets(item, whole=part.whole))
@@ -96,16 +98,34 @@ def _training_row(
 def _word_targets(
     item: Annotated, number: int, tokenized: TokenizedSentence
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return label set and proclitic length of each word; IGNORED where a length is unknown."""
+    """Return label set and proclitic length of each word; IGNORED where they are unknown."""
     document = item.document
     names = scheme().sources[item.source].tags if item.source else scheme().tags
     mentions = document.entities_in(document.sentences[number])
     targets, misfits = tag_words(document.text, tokenized.words, mentions, names)
     for entity, reason in misfits:
         log.warning("%s: %r %s; left out", document.id, document.mention(entity), reason)
-    if item.source:  # mentions of other corpora are whole tokens, whatever leads them
-        return label_sets().tag_set[item.source][targets.tags], np.full_like(targets.tags, IGNORED)
-    return targets.tags, np.where(targets.proclitics < 0, IGNORED, targets.proclitics)
+    tags, lengths = _begin_at_heard(targets, tokenized.silent)
+    if not item.source:
+        return tags, np.where(lengths < 0, IGNORED, lengths)
+    unknown = np.full_like(tags, IGNORED)  # mentions are whole tokens, whatever leads them
+    annotated = bool(scheme().sources[item.source].entities)
+    return label_sets().tag_set[item.source][tags] if annotated else unknown, unknown
+
+
+def _begin_at_heard(targets: WordTags, silent: Bools) -> WordTags:
+    """Let each mention begin at its first word that is heard, for there a reader finds it.
+
+    Otherwise its ``I-X`` would follow nothing that it may follow.
+    """
+    tags, proclitics = targets.tags.copy(), targets.proclitics.copy()
+    inside = np.flatnonzero((tags > 0) & ~silent)
+    mention = np.cumsum(proclitics >= 0)[inside]
+    first = inside[np.unique(mention, return_index=True)[1]]
+    late = first[proclitics[first] < 0]
+    tags[late] -= 1  # from I-X to B-X
+    proclitics[late] = 0
+    return WordTags(tags, proclitics)
 
 
 def _event_targets(item: Annotated, sentence: Sentence, *, whole: bool) -> list[int]:

@@ -1,5 +1,6 @@
 """The trainer: transformers' own, with our batches, loss, dev score and checkpoints."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import IntervalStrategy
 
 from marsad.adversary import Adversary
 from marsad.averaging import WeightAverage
@@ -56,13 +59,21 @@ class DocumentTrainer(Trainer):
         self.loss_is_scaled_for_ga = True
         self.add_callback(_Steps(self))
         self.remove_callback(ProgressCallback)
-        self.add_callback(_Bar)
+        self.bar = _Bar()
+        self.add_callback(self.bar)
 
     def go_on(self, last: Path | None) -> None:
         """Train to the end, from a sealed checkpoint where there is one."""
+        if last is not None and _is_last(last):
+            return  # transformers would train a step more
         if last is not None and self.average:
             self.average.restore(self.checkpoints.sealed_average(last))
-        self.train(resume_from_checkpoint=None if last is None else str(last))
+        try:
+            self.train(resume_from_checkpoint=None if last is None else str(last))
+        finally:
+            self.bar.close()
+            # Without the autocast that accelerate put around its forward pass.
+            self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
 
     def compute_loss(
         self,
@@ -98,6 +109,20 @@ class DocumentTrainer(Trainer):
             with self.adversary.attacking():
                 super().training_step(model, inputs, num_items_in_batch)
         return loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Stop a run whose loss is no number any more, before anything is logged or saved.
+
+        Raises:
+            TrainingError: loss or gradient is infinite or no number.
+        """
+        for name, words in (("loss", "loss"), ("grad_norm", "norm of the gradient")):
+            if not math.isfinite(value := logs.get(name, 0.0)):
+                raise TrainingError(
+                    f"step {self.state.global_step}: the {words} is {value}; lower "
+                    f"train.learning_rate or raise train.warmup{self.checkpoints.last_words()}"
+                )
+        super().log(logs, start_time)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:  # noqa: ANN401
         """Score the dev documents, keep the weights if they are the best, tell the callbacks."""
@@ -138,13 +163,14 @@ class DocumentTrainer(Trainer):
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:  # noqa: ANN401
         super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()  # each process writes a part of it
         if self.args.should_save:
             average = self.average.state() if self.average else {}
             self.checkpoints.seal(self.state.global_step, average)
 
 
 class _Steps(TrainerCallback):
-    """What happens between steps: the epoch's windows, the running mean, a look at the loss."""
+    """What happens between steps: the epoch's windows, the running mean, when dev is scored."""
 
     def __init__(self, trainer: DocumentTrainer) -> None:
         self.trainer = trainer
@@ -157,8 +183,7 @@ class _Steps(TrainerCallback):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         """Choose the epoch's windows, also where a run goes on in the middle of one."""
-        sampler = self.trainer.sampler
-        sampler.set_epoch(state.global_step // (len(sampler) // sampler.batch_size))
+        self.trainer.sampler.set_epoch(state.global_step // self._steps)
 
     def on_step_end(
         self,
@@ -167,28 +192,46 @@ class _Steps(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        """Take the new weights into the running mean."""
+        """Take the new weights into the running mean, and score those that an epoch ends with.
+
+        They are scored before a checkpoint of them is saved, so that a run that goes on from it
+        has not missed the scoring.
+        """
         if self.trainer.average:
             self.trainer.average.update()
+        ends = state.global_step % self._steps == 0 or control.should_training_stop
+        if ends and args.eval_strategy == IntervalStrategy.EPOCH:
+            control.should_evaluate = True
 
-    def on_log(
+    def on_epoch_end(
         self,
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        """Stop a run whose loss is no number any more, before anything is saved."""
-        loss = kwargs["logs"].get("loss", 0.0)
-        if loss != loss or abs(loss) == float("inf"):
-            raise TrainingError(
-                f"step {state.global_step}: the loss is {loss}; lower train.learning_rate or raise "
-                f"train.warmup{self.trainer.checkpoints.last_words()}"
-            )
+        """Score no weights twice; those of the last step have been."""
+        control.should_evaluate = False
+
+    @property
+    def _steps(self) -> int:
+        """How many an epoch has."""
+        return len(self.trainer.sampler) // self.trainer.sampler.batch_size
+
+
+def _is_last(checkpoint: Path) -> bool:
+    """Say whether a checkpoint is of the run's last step."""
+    state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+    return bool(state.global_step >= state.max_steps)
 
 
 class _Bar(ProgressCallback):
     """The progress bar, with a line a scoring instead of one a step."""
+
+    def close(self) -> None:
+        """End its line, so that what follows has one of its own."""
+        if self.training_bar is not None:
+            self.training_bar.close()
 
     def on_log(
         self,

@@ -19,7 +19,7 @@ from marsad import __version__
 from marsad.adversary import Adversary
 from marsad.averaging import WeightAverage
 from marsad.benchmarks import PREFIX, Benchmark, open_benchmark
-from marsad.calibrating import fit_calibration
+from marsad.calibrating import fit_on
 from marsad.calibration import CHECKPOINT, Calibration, write_calibration
 from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.config import Precision, RunConfig
@@ -40,7 +40,6 @@ from marsad.optimization import build_optimizer, freeze
 from marsad.reader import Reader
 from marsad.run_log import RunLog
 from marsad.sampling import EpochSampler, repeat_factors
-from marsad.scoring.ruler import own_ruler
 from marsad.targets import Collator
 from marsad.text.cleaning import CLEANINGS
 from marsad.torch_backend import TorchBackend
@@ -93,7 +92,8 @@ def train(
         return ModelFolder(config.output)
     model.load_state_dict(checkpoints.best_weights())
     merge_adapters(model)
-    folder = save_run(model, config, settings, encoder, fit_on(dev, reader, config))
+    calibration = fit_on(dev, list(reader.judge(dev.documents)), config)
+    folder = save_run(model, config, settings, encoder, calibration)
     checkpoints.remove()
     return folder
 
@@ -235,21 +235,6 @@ def dev_score(reader: Reader, dev: Benchmark) -> Mapping[str, float]:
     if scores.events:
         found["event_f1"] = scores.events.types.micro.f1
     return found
-
-
-def fit_on(dev: Benchmark, reader: Reader, config: RunConfig) -> Calibration:
-    """Calibrate on dev; a corpus with other labels says nothing of how sure ours are."""
-    if dev.ruler != own_ruler():
-        log.warning("%s: has other labels than ours, so the model is not calibrated", dev.data)
-        return Calibration()
-    judgements = list(reader.judge(dev.documents))
-    return fit_calibration(
-        judgements,
-        dev.documents,
-        task=config.task,
-        fitted_on=config.data.dev,
-        families=config.model.family_thresholds,
-    )
 
 
 @contextmanager

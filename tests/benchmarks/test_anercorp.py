@@ -1,11 +1,20 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from marsad.benchmarks import Benchmark
-from marsad.benchmarks.anercorp import LABELS, SENTENCES, read_benchmark, ruler
+from marsad.benchmarks import Benchmark, open_benchmark, open_training
+from marsad.benchmarks.anercorp import (
+    BLOCK,
+    LABELS,
+    SENTENCES,
+    in_context,
+    read_benchmark,
+    read_dev,
+    read_training,
+    ruler,
+)
 from marsad.document import Document, Entity
 from marsad.errors import DataError
 from marsad.evaluation import evaluate
@@ -13,6 +22,7 @@ from marsad.files import sha256
 from marsad.labels import scheme
 from marsad.predictions import read_predictions
 from marsad.systems import Answers
+from tests.corpora import Tagged, write_anercorp
 from tests.predictions.systems import Block, conll, write
 
 FEW: list[Block] = [
@@ -132,3 +142,104 @@ def test_predictions_under_either_scheme_are_scored_on_whole_tokens(
         assert evaluation.scores.entities.seqeval.f1 == 1
         assert evaluation.scores.entities.conll is None
         assert evaluation.defects == {"stray I- tags, read as B-": 3}
+
+
+# The parts of the training file.
+
+COUNT = 30 * BLOCK + 7  # the last block is a short one
+
+
+def numbered(number: int) -> Tagged:
+    """Return a sentence that no other is like; its last mention begins with a stray I-."""
+    place = [("حي", "B-LOC"), (f"رقم{number}", "I-LOC")]
+    return [("زار", "O"), ("خالد", "B-PERS"), *place[: 1 + number % 2], ("النور", "I-ORG")]
+
+
+@pytest.fixture(scope="module")
+def parted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("anercorp")
+    return write_anercorp(folder, [[(f"ج{i}", "O"), *numbered(i)] for i in range(COUNT)])
+
+
+def first_tokens(documents: Sequence[Document]) -> list[int]:
+    return [int(document.text.split()[0][1:]) for document in documents]
+
+
+def test_dev_part_and_training_are_the_file_in_whole_blocks(parted: Path):
+    dev = read_dev(parted)
+    items = read_training(parted)
+    chosen = first_tokens(dev.documents)
+    rest = first_tokens([item.document for item in items])
+    assert sorted([*chosen, *rest]) == list(range(COUNT))
+    assert chosen == sorted(chosen)
+    assert rest == sorted(rest)
+    assert not {i // BLOCK for i in chosen} & {i // BLOCK for i in rest}
+    assert 1 <= len({i // BLOCK for i in chosen}) <= 9  # three of thirty are to be expected
+    assert {item.source for item in items} == {"anercorp"}
+    assert (dev.data, dev.unit, dev.ruler) == ("public:anercorp-dev", "sentences", ruler())
+    assert dev.defects == {"stray I- tags in the file, read as B-": COUNT}
+
+
+def test_parts_depend_on_the_place_in_the_file_alone(parted: Path, tmp_path: Path):
+    other = [[(f"ج{i}", "O"), ("عاد", "O")] for i in range(COUNT + 3 * BLOCK)]
+    again = first_tokens(read_dev(write_anercorp(tmp_path, other)).documents)
+    assert [i for i in again if i < COUNT] == first_tokens(read_dev(parted).documents)
+
+
+def by_sentence(documents: Sequence[Document]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the text of each sentence, and the mentions in it with their labels."""
+    return [
+        (
+            document.text[sentence.start : sentence.end],
+            [(document.mention(e), e.label) for e in document.entities_in(sentence)],
+        )
+        for document in documents
+        for sentence in document.sentences
+    ]
+
+
+def test_sentences_among_their_neighbours_are_the_same_sentences(parted: Path, corpora: Write):
+    test = corpora(conll([*FEW, *FILLER]))
+    for folder, name in ((test, "anercorp"), (parted, "anercorp-dev")):
+        alone = open_benchmark(f"public:{name}", source=folder)
+        joined = open_benchmark(f"public:{name}+context", source=folder)
+        assert by_sentence(joined.documents) == by_sentence(alone.documents)
+        assert joined.data == f"public:{name}+context"
+        assert joined.unit == "documents"
+        assert (joined.digest, joined.defects, joined.ruler) == (
+            alone.digest,
+            alone.defects,
+            alone.ruler,
+        )
+        check_blocks(joined.documents)
+    alone = [item.document for item in read_training(parted)]
+    items = open_training("public:anercorp+context", source=parted)
+    assert by_sentence([item.document for item in items]) == by_sentence(alone)
+    assert {item.source for item in items} == {"anercorp"}
+    check_blocks([item.document for item in items])
+
+
+def check_blocks(documents: Sequence[Document]) -> None:
+    assert len({document.id for document in documents}) == len(documents)
+    *full, last = documents
+    assert {len(document.sentences) for document in full} == {BLOCK}
+    assert 1 <= len(last.sentences) <= BLOCK
+    for document in documents:
+        end = 0
+        for sentence in document.sentences:
+            assert not document.text[end : sentence.start].strip()
+            end = sentence.end
+        assert not document.text[end:].strip()
+        assert sum(1 for s in document.sentences for _ in document.entities_in(s)) == len(
+            document.entities
+        )
+
+
+def test_perfect_system_is_perfect_among_neighbours(benchmark: Benchmark, parted: Path):
+    for joined in (in_context(benchmark), in_context(read_dev(parted))):
+        scores = evaluate(Answers(joined.documents, True, False, "x"), joined).scores
+        assert scores.overall == scores.tables["entities"].micro.f1 == 1
+        assert scores.entities is not None
+        assert scores.entities.seqeval.f1 == 1
+        support = sum(len(document.entities) for document in joined.documents)
+        assert scores.tables["entities"].micro.support == support > 0

@@ -1,4 +1,3 @@
-import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marsad.benchmarks import PUBLIC, Benchmark
+from marsad.benchmarks import PUBLIC, Annotated, Benchmark, open_benchmark, open_training
 from marsad.benchmarks.event_gsr import (
     read_assault,
     read_assault_with_abduction,
@@ -20,12 +19,11 @@ from marsad.errors import DataError
 from marsad.evaluation import evaluate
 from marsad.labels import OUTSIDE, scheme
 from marsad.systems import Answers
+from tests.corpora import Vote, write_votes
 from tests.predictions.systems import write
 from tests.test_evaluation import answers_of, judged
 
 TYPES = scheme().event_names
-FIELDS = ("accept", "event_type", "id", "label", "reject", "text", "total")
-Vote = tuple[str, int, int]  # text, for, against
 
 VOTES: list[Vote] = [
     ('قصفت المدفعية القرية، وقالت: "لا شيء".', 3, 0),
@@ -48,20 +46,8 @@ Write = Callable[[list[Vote]], Path]
 
 @pytest.fixture
 def corpora(tmp_path: Path) -> Write:
-    """Write the files of votes and return the folder of the corpora."""
-    folder = tmp_path / "arabic_event_gsr"
-    folder.mkdir()
-
-    def write_files(votes: list[Vote]) -> Path:
-        for name in ("assault", "protest"):
-            with (folder / f"{name}_gsr.csv").open("w", encoding="utf-8", newline="") as file:
-                rows = csv.writer(file)
-                rows.writerow(FIELDS)
-                for i, (text, yes, no) in enumerate(votes):
-                    rows.writerow((yes, name.upper(), f"{name}-{i}", "x", no, text, yes + no))
-        return tmp_path
-
-    return write_files
+    """Write the same votes into both files and return the folder of the corpora."""
+    return lambda votes: write_votes(tmp_path, assault=votes, protest=votes)
 
 
 def events_of(benchmark: Benchmark) -> list[list[str]]:
@@ -176,3 +162,111 @@ def test_missing_file_is_refused(tmp_path: Path):
 def test_line_breaks_of_unicode_are_no_ends_of_rows(tmp_path: Path, mark: str):
     path = write(tmp_path / "a.csv", f"accept,reject,text\n1,0,عاد{mark}الهدوء\n")
     assert read_votes(path) == {f"عاد{mark}الهدوء": [1]}
+
+
+# Parts.
+
+PARTS = ("assault-test", "assault-dev", "protest-test", "protest-dev")
+
+
+def letters(text: str) -> str:
+    return "".join(c for c in text if c.isalnum())
+
+
+def texts_of(folder: Path, name: str) -> list[str]:
+    return [d.text for d in open_benchmark(f"public:{name}", source=folder).documents]
+
+
+def training(folder: Path) -> list[Annotated]:
+    return open_training("public:event_gsr", source=folder)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write many texts, some of them in both files or once more with other signs."""
+    texts = [f"قصفت المدفعية قرية {i} صباح اليوم" for i in range(400)]
+    again = [f"«{text}» ..." for text in texts[:300:3]]
+    assault = [(text, 3 * (i % 3 == 0), 1) for i, text in enumerate([*texts[:300], *again])]
+    protest = [(text, i % 4, 2) for i, text in enumerate(texts[200:])]  # a quarter are ties
+    return write_votes(tmp_path_factory.mktemp("many"), assault=assault, protest=protest)
+
+
+def test_parts_cover_the_files_and_share_no_text(many: Path):
+    taught = {name: set() for name in ("ASSAULT", "PROTEST")}
+    for item in training(many):
+        for name in item.votes:
+            taught[name].add(item.document.text)
+    for name in ("assault", "protest"):
+        parts = [
+            set(texts_of(many, f"{name}-test")),
+            set(texts_of(many, f"{name}-dev")),
+            taught[name.upper()],
+        ]
+        whole = texts_of(many, name)
+        assert set.union(*parts) == set(whole)
+        assert sum(map(len, parts)) == len(whole)
+        shares = np.array([len(part) / len(whole) for part in parts])
+        assert np.abs(shares - [0.2, 0.1, 0.7]).max() < 0.1
+    ends = [
+        {letters(t) for n in ("assault", "protest") for t in texts_of(many, f"{n}-{end}")}
+        for end in ("test", "dev")
+    ]
+    rest = {letters(text) for own in taught.values() for text in own}
+    assert not ends[0] & ends[1]
+    assert not (ends[0] | ends[1]) & rest
+
+
+def test_text_in_both_files_or_with_other_signs_falls_into_one_part(many: Path):
+    places: dict[str, set[str]] = {}
+    for name in PARTS:
+        for text in texts_of(many, name):
+            places.setdefault(letters(text), set()).add(name.partition("-")[2])
+    for item in training(many):
+        places.setdefault(letters(item.document.text), set()).add("training")
+    assert {len(own) for own in places.values()} == {1}
+    both = {letters(text) for text in texts_of(many, "assault")}
+    both &= {letters(text) for text in texts_of(many, "protest")}
+    assert len({next(iter(places[text])) for text in both}) == 3
+
+
+def test_a_text_stays_in_its_part_when_others_come(many: Path, tmp_path: Path):
+    few = [text for text in texts_of(many, "assault") if text.startswith("قصفت")][::7]
+    votes = [(text, 1, 0) for text in reversed(few)]
+    folder = write_votes(tmp_path, assault=votes, protest=[])
+    for name in ("assault-test", "assault-dev"):
+        assert set(texts_of(folder, name)) == set(few) & set(texts_of(many, name))
+
+
+def test_each_text_is_taught_once_with_all_that_was_voted(tmp_path: Path):
+    texts = [f"خرج الناس في القرية {i}" for i in range(60)]
+    assault = [(text, 2, 0) for text in texts[:40]] + [(text, 0, 3) for text in texts[:20]]
+    protest = [(text, 1, 0) for text in texts[20:]] + [(texts[0], 1, 1)]
+    items = training(write_votes(tmp_path, assault=assault, protest=protest))
+    expected = {}
+    for i, text in enumerate(texts):
+        own = {"ASSAULT": i >= 20} if i < 40 else {}  # the first twenty twice: 2 for, 3 against
+        expected[text] = own | ({"PROTEST": True} if i >= 20 else {})
+    found = {item.document.text: dict(item.votes) for item in items}
+    assert len(items) == len(found) == len({item.document.id for item in items})
+    assert found == {text: expected[text] for text in found}
+    assert 30 <= len(found) <= 54  # seven tenths are to be expected
+    for item in items:
+        assert item.source == "event_gsr"
+        (sentence,) = item.document.sentences
+        assert (sentence.start, sentence.end) == (0, len(item.document.text))
+        assert not sentence.events
+        assert not item.document.entities
+
+
+def test_parts_are_scored_by_all_types_that_were_voted_for(many: Path):
+    for name, types in (
+        ("assault-test", [*types_of("ASSAULT"), "abduction"]),
+        ("protest-dev", ["protest"]),
+    ):
+        benchmark = open_benchmark(f"public:{name}", source=many)
+        plover = name.partition("-")[0].upper()
+        counted = {own for own, other in benchmark.ruler.event_map.items() if other == plover}
+        assert counted == set(types)
+        assert (benchmark.data, benchmark.ruler.name) == (f"public:{name}", name)
+        perfect = Answers(benchmark.documents, False, True, "x")
+        assert evaluate(perfect, benchmark).scores.overall == 1

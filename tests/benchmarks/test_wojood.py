@@ -5,12 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from marsad.benchmarks.wojood import NOT_SHARED, SHARED, read_benchmark, read_documents, ruler
+from marsad.benchmarks.wojood import (
+    NOT_SHARED,
+    SHARED,
+    read_benchmark,
+    read_documents,
+    read_training,
+    ruler,
+)
 from marsad.document import Document, Entity
 from marsad.errors import DataError
 from marsad.evaluation import evaluate
 from marsad.labels import scheme
 from marsad.systems import Answers
+from tests.corpora import Tagged, write_wojood
 from tests.predictions.systems import write
 
 CONTENT = """\
@@ -127,3 +135,69 @@ def test_our_predictions_are_scored(corpora: Callable[[str], Path]):
     assert (table.micro.support, table.micro.predicted) == (4, 4)
     assert table.micro.f1 == 3 / 4
     assert table.never_predicted == ["DATE"]
+
+
+# The training file.
+
+
+def taught(folder: Path, *sentences: Tagged) -> list[list[tuple[str, str]]]:
+    """Return the mentions of each sentence, labels as Wojood names them."""
+    items = read_training(write_wojood(folder, sentences))
+    assert {item.source for item in items} == {"wojood"}
+    return [mentions(item.document) for item in items]
+
+
+def test_training_keeps_labels_and_of_shared_ones_the_longest_mention(tmp_path: Path):
+    first = [
+        ("أعلن", "O"),
+        ("رئيس", "B-OCC"),
+        ("بلدية", "I-OCC B-ORG"),
+        ("الواحة", "I-OCC I-ORG B-GPE"),
+        ("سعيد", "B-PERS"),
+        ("$#$", "O"),
+        ("صباحا", "B-TIME"),
+    ]
+    assert taught(tmp_path, first, [("عاد", "O")]) == [
+        [("رئيس بلدية الواحة", "OCC"), ("سعيد", "PERS"), ("صباحا", "TIME")],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        # Inside a shared one, around one, beside one, and across its edge.
+        ([("عشرة", "B-MONEY"), ("دنانير", "I-MONEY B-CURR")], [("عشرة دنانير", "MONEY")]),
+        ([("قانون", "B-LAW"), ("درعا", "I-LAW B-GPE")], [("درعا", "GPE")]),
+        ([("درعا", "B-GPE"), ("الأول", "B-ORDINAL")], [("درعا", "GPE"), ("الأول", "ORDINAL")]),
+        (
+            [("يوم", "B-DATE"), ("الأحد", "I-DATE B-LAW"), ("الثاني", "I-LAW")],
+            [("يوم الأحد", "DATE")],
+        ),
+        # Among those that are not shared, the longest.
+        ([("قانون", "B-LAW"), ("ثان", "I-LAW B-ORDINAL")], [("قانون ثان", "LAW")]),
+    ],
+)
+def test_labels_that_are_not_shared_stay_where_they_touch_no_other(
+    tmp_path: Path, sentence: Tagged, expected: list[tuple[str, str]]
+):
+    assert taught(tmp_path, sentence) == [expected]
+
+
+def test_training_and_benchmark_agree_on_shared_labels(tmp_path: Path):
+    """The same lines in both files: the benchmark has our names for the shared mentions."""
+    blocks = CONTENT.strip().split("\n\n")
+    lines = [[line.split(" ", 1) for line in block.split("\n")] for block in blocks]
+    folder = write_wojood(write_wojood(tmp_path, lines), lines, name="val")
+    documents = read_benchmark(folder).documents
+    items = read_training(folder)
+    assert [item.document.text for item in items] == [document.text for document in documents]
+    for item, document in zip(items, documents, strict=True):
+        shared = [(m, SHARED[label]) for m, label in mentions(item.document) if label in SHARED]
+        assert shared == mentions(document)
+    assert ("الثاني", "ORDINAL") in mentions(items[1].document)
+
+
+def test_training_file_of_another_corpus_is_refused(tmp_path: Path):
+    with pytest.raises(DataError, match=r"train\.txt: tag 'B-MIL' is not Wojood's"):
+        taught(tmp_path, [("الجيش", "B-MIL")])

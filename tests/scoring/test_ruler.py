@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from marsad.benchmarks import anercorp
 from marsad.document import Document, Entity, Event, Sentence
 from marsad.errors import DataError
-from marsad.labels import OUTSIDE, scheme
+from marsad.labels import OUTSIDE, bio_tags, scheme
 from marsad.scoring import Ruler, conll_ruler, own_ruler, score
 
 TEXT = "القتال بدرعا - دمشق"
@@ -157,3 +158,23 @@ def test_of_types_that_become_one_the_surest_realis_counts(given: tuple[str, ...
     ruler = Ruler("x", events=("ASSAULT",), event_map=mapped)
     (sentence,) = ruler.read(with_events(*events)).sentences
     assert sentence.events == (Event("ASSAULT", kept),)
+
+
+def test_tags_are_read_in_the_labels_of_a_corpus():
+    reading = anercorp.ruler().tag_reading()
+    assert reading.names == bio_tags(("PERS", "LOC", "ORG", "MISC"))
+    members = {
+        name: {own for own, chosen in zip(scheme().tags, column, strict=True) if chosen}
+        for name, column in zip(reading.names, reading.members.T, strict=True)
+    }
+    assert members["B-LOC"] == {"B-GPE", "B-LOC", "B-FAC"}
+    assert members["I-ORG"] == {"I-ORG", "I-MIL"}
+    unscored = {f"{bi}-{label}" for bi in "BI" for label in ("OCC", "WEA", "DATE", "NUM")}
+    assert members["O"] == {"O"} | unscored
+    assert (reading.members.sum(axis=1) == 1).all()  # each of our tags counts once
+
+
+def test_our_own_labels_are_read_as_they_are():
+    assert own_ruler().tag_reading() is None
+    assert Ruler("events alone", events=("protest",)).tag_reading() is None
+    assert Ruler("others", entities=("X",)).tag_reading() is None  # nothing leads from ours to it

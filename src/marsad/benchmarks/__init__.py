@@ -2,8 +2,8 @@
 
 A file of our own is one; so are public corpora with other labels, under ``public:`` names. Nothing
 of them is part of this project: a caller names the folder that holds them. Their training parts
-are read here too; no benchmark but the whole of ``public:assault`` and ``public:protest`` holds a
-text of them.
+are read here too; no benchmark but the whole files of ``public:assault`` and ``public:protest``
+shares sentences with them, where a corpus does not give one twice itself.
 """
 
 import os

@@ -24,7 +24,7 @@ FOLDER = Path("anercorp")
 SENTENCES = 925
 LABELS = tuple(scheme().sources["anercorp"].entities)
 BLOCK = 40  # neighbouring sentences that stay together: the corpus does not say where articles end
-DEV_BUCKETS = 10  # one of so many is the dev part, which the split lacks
+DEV_BUCKETS = 10  # blocks in the first of so many are the dev part, which the split lacks
 
 
 def read_benchmark(source: Path) -> Benchmark:
@@ -58,7 +58,7 @@ def in_context(benchmark: Benchmark) -> Benchmark:
 
 
 def read_dev(source: Path) -> Benchmark:
-    """Read the dev part: a fixed tenth of the training file, in blocks of neighbouring sentences.
+    """Read the dev part: 15 of the 100 blocks of neighbouring sentences in the training file.
 
     Raises:
         DataError: the file is missing or malformed.

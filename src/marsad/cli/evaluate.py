@@ -58,6 +58,7 @@ def evaluate(
         file=file,
         form=form,
         labels=read_labels(label, benchmark.ruler),
+        ruler=benchmark.ruler,
         watch=show_progress,
     )
     evaluation = score_answers(answers, benchmark)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from marsad.document import Document, Entity, Event, Sentence
 from marsad.errors import DataError, did_you_mean
-from marsad.labels import OUTSIDE, scheme
+from marsad.labels import OUTSIDE, bio_tags, scheme
+from marsad.spans import TagReading
 
 Floats = npt.NDArray[np.float32]
 
@@ -55,6 +56,21 @@ class Ruler:
             entities=tuple(once[place] for place in sorted(once)),
             sentences=tuple(self._sentence(document, s) for s in document.sentences),
         )
+
+    def tag_reading(self) -> TagReading | None:
+        """Return how a model's tags are to be read so that it answers in the scored labels.
+
+        A label that sums up several of ours is as likely as all of them together, and the same goes
+        for O and those that are not scored. None where labels are ours one by one, or none are.
+        """
+        own, names = scheme().tags, bio_tags(self.entities)
+        if not self.entities or names == own:
+            return None
+        labels = {n: _target(n, self.entities, self.entity_map) for n in scheme().entity_names}
+        if None in labels.values():
+            return None
+        read = [OUTSIDE if t == OUTSIDE else _tag(t[0], labels[t[2:]]) for t in own]
+        return TagReading(names, np.array([[tag == name for name in names] for tag in read]))
 
     def event_columns(self, probabilities: Floats) -> Floats:
         """Return probabilities of the scored events, (sentences, events).
@@ -109,6 +125,10 @@ def _target(name: str, scored: Iterable[str], mapped: Mapping[str, str]) -> str 
     if name in mapped:
         return mapped[name]
     return name if name in scored else None
+
+
+def _tag(kind: str, label: str | None) -> str:
+    return OUTSIDE if label in (None, OUTSIDE) else f"{kind}-{label}"
 
 
 def _widen(text: str, start: int, end: int) -> tuple[int, int]:

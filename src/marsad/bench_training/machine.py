@@ -1,0 +1,67 @@
+"""The machine that a benchmark ran on."""
+
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import transformers
+
+from marsad.training import use_bf16
+
+_STATUS = Path("/proc/self/status")
+_PROCESSORS = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the figures depend on besides the recipes.
+
+    ``load`` is the system's load average of the minute before: well above 0, others were at work.
+    """
+
+    processor: str
+    threads: int
+    bf16: bool
+    python: str
+    torch: str
+    transformers: str
+    load: float
+
+
+def describe_machine() -> Machine:
+    """Return what this process runs on."""
+    return Machine(
+        processor=torch.cuda.get_device_name() if torch.cuda.is_available() else _processor(),
+        threads=torch.get_num_threads(),
+        bf16=use_bf16("auto"),
+        python=platform.python_version(),
+        torch=torch.__version__,
+        transformers=transformers.__version__,
+        load=os.getloadavg()[0],
+    )
+
+
+def _processor() -> str:
+    text = _PROCESSORS.read_text(encoding="utf-8") if _PROCESSORS.exists() else ""
+    found = re.search(r"^model name\s*: (.+)$", text, flags=re.MULTILINE)
+    return found[1] if found else platform.processor() or platform.machine()
+
+
+def peak_memory() -> int:
+    """Return the most bytes of memory that this process ever held (its resident set).
+
+    Linux hands ``ru_maxrss`` of a process on to the programs that it starts, so there the
+    high-water mark of the address space is read instead (``proc_pid_status(5)``, ``VmHWM``).
+    """
+    if _STATUS.exists():
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", _STATUS.read_text("utf-8"), flags=re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
+    import resource  # not on Windows
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

@@ -1,0 +1,215 @@
+"""Repeated runs: one configuration, trained several times; each run is trained once.
+
+With ``train.seeds`` the runs differ in their seed alone. They say how much of a figure is luck
+(Reimers and Gurevych 2017, "Reporting Score Distributions Makes a Difference"); the best of them on
+dev becomes the model.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from shutil import copyfile
+from statistics import mean, stdev
+
+from marsad.benchmarks import open_benchmark
+from marsad.checkpoints import FOLDER as CHECKPOINTS
+from marsad.checkpoints import Checkpoints
+from marsad.config import RunConfig, with_values
+from marsad.errors import ConfigError, ModelError
+from marsad.files import atomic_path, atomic_write, read_records, sha256
+from marsad.metrics import Spread
+from marsad.mixture import check_corpora
+from marsad.model_folder import ModelFolder
+from marsad.training import run_record, train
+
+log = logging.getLogger(__name__)
+
+SEEDS = "seeds"
+SCORE = "eval_score"
+_TRAINED = [
+    role for role in ModelFolder.FILES if role not in {"card", "metrics", "onnx", "onnx_int8"}
+]
+_NEEDED = {"run", "log", "config", "weights"}
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """What each of several runs scored on its dev documents, at the scoring that it was kept of.
+
+    ``figures`` are by the name of the run and that of the figure, ``eval_score`` among them.
+    """
+
+    figures: Mapping[str, Mapping[str, float]]
+
+    @property
+    def best(self) -> str:
+        """The first run of the highest dev score."""
+        return max(self.figures, key=lambda run: self.figures[run][SCORE])
+
+    @property
+    def spreads(self) -> dict[str, Spread]:
+        """Mean and deviation of each figure over the runs."""
+        names = next(iter(self.figures.values()))
+        columns = {name: [own[name] for own in self.figures.values()] for name in names}
+        return {name: Spread(mean(column), stdev(column)) for name, column in columns.items()}
+
+    def to_record(self) -> dict[str, object]:
+        """Return JSON values: of each figure every run's value, mean and deviation."""
+        return {
+            name: {
+                "values": {run: own[name] for run, own in self.figures.items()},
+                **asdict(spread),
+            }
+            for name, spread in self.spreads.items()
+        }
+
+
+def train_seeds(config: RunConfig, *, restart: bool = False) -> Repeats:
+    """Train a run with each of ``train.seeds`` and make the best on dev the model.
+
+    The runs stand in ``seeds/SEED`` of the run's folder, their figures in its ``seeds.json``. Runs
+    that are finished are not trained again, one that was killed goes on.
+
+    Args:
+        config: the run; its ``seed`` is not used.
+        restart: forget unfinished runs.
+
+    Raises:
+        ConfigError: fewer than two seeds, one twice, or several processes.
+        DataError: a corpus is missing or has an error.
+        MarsadError: what :func:`marsad.training.train` raises.
+    """
+    refuse_processes("train.seeds")
+    check_data(config)
+    runs = {str(run.seed): run for run in _seed_runs(config)}
+    folders = {seed: train_once(run, restart=restart) for seed, run in runs.items()}
+    repeats = Repeats({seed: best_scoring(folder) for seed, folder in folders.items()})
+    adopt(runs[repeats.best], config.output)
+    record = {"best": int(repeats.best), "figures": repeats.to_record()}
+    write_record(config.output / "seeds.json", record)
+    return repeats
+
+
+def _seed_runs(config: RunConfig) -> list[RunConfig]:
+    seeds = config.train.seeds
+    if len(set(seeds)) < max(2, len(seeds)):
+        raise ConfigError(
+            f"train.seeds: {list(seeds)}; give at least two that differ, or one as seed"
+        )
+    return [
+        with_values(
+            config,
+            {
+                "seed": seed,
+                "output": str(config.output / SEEDS / str(seed)),
+                "train.seeds": [],
+                "search": None,
+            },
+        )
+        for seed in seeds
+    ]
+
+
+def refuse_processes(what: str) -> None:
+    """Refuse several processes; each run of many is one of its own.
+
+    Raises:
+        ConfigError: there are several.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(
+            f"{what}: many runs train in one process; leave torchrun or accelerate launch out, "
+            "or train each run by itself on all processes"
+        )
+
+
+def check_data(config: RunConfig) -> None:
+    """Read what the runs learn from and what they are scored on, before the first begins.
+
+    Raises:
+        DataError: a corpus is missing or has an error.
+    """
+    open_benchmark(config.data.dev, source=config.data.corpora)
+    check_corpora(config.data)
+
+
+def train_once(config: RunConfig, *, restart: bool = False) -> ModelFolder:
+    """Train a run, unless its folder holds it already: finished, and of the same data.
+
+    What the run is made of is kept beside its folder, ``NAME.json`` beside ``NAME``.
+
+    Args:
+        config: the run.
+        restart: forget an unfinished run.
+
+    Raises:
+        MarsadError: what :func:`marsad.training.train` raises.
+    """
+    folder, record = ModelFolder(config.output), run_record(config)
+    begun = config.output.parent / f"{config.output.name}.json"
+    if begun.exists() and json.loads(begun.read_text(encoding="utf-8")) == record:
+        if is_finished(config):
+            log.info("%s: trained before", folder.path)
+            Checkpoints(folder.path / CHECKPOINTS).remove()  # killed on its very last step
+            return folder
+    else:  # what is there is of another run, and must not pass for this one
+        (folder.path / ModelFolder.CHECKSUMS).unlink(missing_ok=True)
+        write_record(begun, record)
+    return train(config, restart=restart)
+
+
+def is_finished(config: RunConfig) -> bool:
+    """Say whether the folder of a run holds what the run's training ends with, undamaged."""
+    folder = ModelFolder(config.output)
+    sums = folder.path / ModelFolder.CHECKSUMS
+    if not sums.exists():
+        return False
+    listed = {line.rpartition("  ")[2] for line in sums.read_text(encoding="utf-8").splitlines()}
+    wanted = [role for role in _TRAINED if role in _NEEDED or ModelFolder.FILES[role] in listed]
+    if not all(folder[role].exists() for role in wanted):
+        return False
+    try:
+        folder.verify(*wanted)
+    except ModelError as error:
+        log.warning("made anew: %s", error)
+        return False
+    return folder["run"].read_text(encoding="utf-8") == config.to_yaml()
+
+
+def best_scoring(folder: ModelFolder) -> dict[str, float]:
+    """Return the figures of the scoring that a run's weights are of: the first of the best.
+
+    Raises:
+        DataError: the run's log is missing or damaged.
+    """
+    lines = [line for _, line in read_records(folder["log"]) if SCORE in line]
+    best = max(lines, key=lambda line: float(line[SCORE]))
+    return {name: value for name, value in best.items() if name.startswith("eval_")}
+
+
+def adopt(run: RunConfig, output: Path) -> ModelFolder:
+    """Make a finished run the model of another folder, unless it is that already."""
+    own, folder = ModelFolder(run.output), ModelFolder(output)
+    adopted = with_values(run, {"output": str(output)})
+    if is_finished(adopted) and sha256(folder["weights"]) == sha256(own["weights"]):
+        return folder
+    (folder.path / ModelFolder.CHECKSUMS).unlink(missing_ok=True)
+    for path in folder.present():
+        path.unlink()
+    for path in own.present():
+        with atomic_path(folder.path / path.name) as copy:
+            copyfile(path, copy)
+    with atomic_write(folder["run"]) as out:
+        out.write(adopted.to_yaml())
+    folder.write_checksums()
+    return folder
+
+
+def write_record(path: Path, record: Mapping[str, object]) -> None:
+    """Write JSON values, whole or not at all."""
+    with atomic_write(path) as out:
+        json.dump(record, out, ensure_ascii=False, indent=1)
+        out.write("\n")

@@ -1,0 +1,282 @@
+"""The search for better values of a run's keys, by Optuna (Akiba et al. 2019).
+
+Values come from a tree-structured Parzen estimator (Bergstra et al. 2011); a trial whose dev scores
+stay under the median of those before it ends early. The search stands in a SQLite file, so that one
+that was killed goes on: each trial's values depend on the seed, on how many trials ended before it
+and on their scores, and on nothing else. One process searches at a time.
+"""
+
+import json
+import logging
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from marsad.config import Choice, Range, RunConfig, SearchConfig, with_values
+from marsad.errors import ConfigError, MissingExtraError, TrainingError
+from marsad.files import atomic_write
+from marsad.repeats import SCORE, best_scoring, check_data, refuse_processes
+from marsad.training import run_record, train
+
+try:
+    import optuna
+    from optuna.trial import TrialState
+    from sqlalchemy.engine import URL
+    from sqlalchemy.exc import DatabaseError
+except ModuleNotFoundError:
+    raise MissingExtraError("optuna", "hpo") from None
+
+log = logging.getLogger(__name__)
+
+DATABASE, TRIALS, BEST = "search.db", "trials", "best.yaml"
+MOST_FAILURES = 3  # in a row
+# What a search may not change: it would compare scores of different things, or lose its runs.
+_FIXED = ("name", "output", "task", "data.dev", "data.test", "train.seeds", "search")
+_ERROR, _RECORD = "error", "run"
+
+Ending = Literal["complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial that ended by itself: the values of the searched keys, and the best dev score.
+
+    ``score`` is that of the last scoring where the trial was pruned, None where it failed.
+    """
+
+    number: int
+    ending: Ending
+    score: float | None
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Search:
+    """A finished search: its trials, and where the best configuration and its model stand."""
+
+    trials: tuple[Trial, ...]
+    best: Trial
+    config: Path
+    model: Path
+
+
+def search(config: RunConfig, *, restart: bool = False) -> Search:
+    """Search for the values of the best dev score and write ``best.yaml``, ready to be trained.
+
+    The search stands in ``search.db`` of the run's folder, the model of the best trial in
+    ``trials/NUMBER``. A trial trains with ``seed`` alone; ``train.seeds`` stay for the best.
+
+    Args:
+        config: the run; its ``search`` says what is tried.
+        restart: forget an earlier search in the same folder.
+
+    Raises:
+        ConfigError: no ``search``, a space that no run could take, an earlier search of another
+            configuration or data, or several processes.
+        DataError: a corpus is missing or has an error.
+        TrainingError: trials failed one after the other.
+    """
+    refuse_processes("--search")
+    space = check_space(config)
+    check_data(config)
+    if restart:
+        _forget(config.output)
+    study = _open(config)
+    _clear(study, config)
+    failures = 0
+    while _finished(study) < space.trials:
+        problem = _run_next(study, config, space)
+        _clear(study, config)
+        failures = failures + 1 if problem else 0
+        if failures == MOST_FAILURES:
+            raise TrainingError(
+                f"{failures} trials failed one after the other, the last: {problem}"
+            )
+    return _result(study, config, space)
+
+
+def check_space(config: RunConfig) -> SearchConfig:
+    """Return the search of a configuration, each value of whose space a run could take.
+
+    Raises:
+        ConfigError: there is none, or a key or value is refused.
+    """
+    if config.search is None:
+        raise ConfigError("search: none is given; see configs/search.yaml")
+    for key, choice in config.search.space.items():
+        if any(f"{key}.".startswith(f"{own}.") or own.startswith(f"{key}.") for own in _FIXED):
+            raise ConfigError(f"search.space: {key} cannot be searched; leave it out")
+        for value in _probes(choice):
+            try:
+                with_values(config, {key: value})
+            except ConfigError as error:
+                raise ConfigError(f"search.space: {error}") from None
+    return config.search
+
+
+def _probes(choice: Choice) -> Iterator[object]:
+    """Yield all values of a list; the bounds of a range and, where it has any, a fraction."""
+    if not isinstance(choice, Range):
+        yield from choice
+        return
+    yield from (choice.low, choice.high)
+    if not _is_whole(choice):
+        yield choice.low + (choice.high - choice.low) / math.pi
+
+
+def _is_whole(choice: Range) -> bool:
+    return isinstance(choice.low, int) and isinstance(choice.high, int)
+
+
+def _open(config: RunConfig) -> optuna.Study:
+    """Open or start the study; trials that ran when an earlier process was killed have failed."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    path = config.output / DATABASE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        study = optuna.create_study(
+            study_name="search",
+            storage=URL.create("sqlite", database=str(path)).render_as_string(),
+            direction="maximize",
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2),
+            load_if_exists=True,
+        )
+    except DatabaseError:
+        raise ConfigError(
+            f"{path}: not a search; move it away, or forget it by --restart"
+        ) from None
+    for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+        log.info("trial %d was killed; its values are tried again", trial.number)
+        study.tell(trial.number, state=TrialState.FAIL)
+    _check_same(study, config)
+    return study
+
+
+def _check_same(study: optuna.Study, config: RunConfig) -> None:
+    """Check that a study is of this run, and say so in a new one.
+
+    Raises:
+        ConfigError: it is of another configuration, space or data.
+    """
+    assert config.search is not None
+    record = run_record(with_values(config, {"train.seeds": []}))
+    del record["output"]
+    record["search.space"] = config.search.model_dump(mode="json")["space"]
+    theirs = study.user_attrs.get(_RECORD, {})
+    if _ended(study) and theirs != record:
+        changed = sorted(k for k in {*theirs, *record} if theirs.get(k) != record.get(k))
+        raise ConfigError(
+            f"{config.output / DATABASE}: a search that differs in {', '.join(changed)}; "
+            "go on with it as it was, or start anew with --restart"
+        )
+    study.set_user_attr(_RECORD, record)
+
+
+def _run_next(study: optuna.Study, config: RunConfig, space: SearchConfig) -> str | None:
+    """Run a trial and tell the study of it; return the problem where it failed."""
+    seed = np.random.SeedSequence((config.seed, len(_ended(study)))).generate_state(1)
+    study.sampler = optuna.samplers.TPESampler(seed=int(seed[0]))
+    trial = study.ask()
+    values = {key: _suggest(trial, key, choice) for key, choice in space.space.items()}
+    log.info("trial %d: %s", trial.number, values)
+    try:
+        score = _train(config, trial, values)
+    except optuna.TrialPruned:
+        study.tell(trial, state=TrialState.PRUNED)
+    except (ConfigError, TrainingError) as error:  # values that do not go together, or diverge
+        log.warning("trial %d failed: %s", trial.number, error)
+        trial.set_user_attr(_ERROR, str(error))
+        study.tell(trial, state=TrialState.FAIL)
+        return str(error)
+    else:
+        study.tell(trial, score)
+    return None
+
+
+def _train(config: RunConfig, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
+    def report(epochs: float, score: float) -> None:
+        trial.report(score, math.ceil(epochs))
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    own = {"output": str(_folder(config, trial.number)), "train.trackers": []}
+    run = with_values(_plain(config), {**values, **own, "train.seeds": []})
+    return best_scoring(train(run, progress=report))[SCORE]
+
+
+def _plain(config: RunConfig) -> RunConfig:
+    return with_values(config, {"search": None})
+
+
+def _folder(config: RunConfig, number: int) -> Path:
+    return config.output / TRIALS / str(number)
+
+
+def _suggest(trial: optuna.Trial, key: str, choice: Choice) -> object:
+    if not isinstance(choice, Range):
+        return json.loads(trial.suggest_categorical(key, [json.dumps(value) for value in choice]))
+    if _is_whole(choice):
+        return trial.suggest_int(key, int(choice.low), int(choice.high), log=choice.log)
+    return trial.suggest_float(key, choice.low, choice.high, log=choice.log)
+
+
+def _values(trial: optuna.trial.FrozenTrial, space: SearchConfig) -> dict[str, Any]:
+    """Return the values that a trial's parameters stand for; those of lists are kept as JSON."""
+    return {
+        key: trial.params[key] if isinstance(choice, Range) else json.loads(trial.params[key])
+        for key, choice in space.space.items()
+    }
+
+
+def _ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials that ended by themselves: all but those that were killed."""
+    own = (TrialState.COMPLETE, TrialState.PRUNED)
+    trials = study.get_trials(deepcopy=False)
+    return [t for t in trials if t.state in own or _ERROR in t.user_attrs]
+
+
+def _finished(study: optuna.Study) -> int:
+    return sum(_ERROR not in trial.user_attrs for trial in _ended(study))
+
+
+def _best(study: optuna.Study) -> optuna.trial.FrozenTrial | None:
+    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return max(complete, key=lambda trial: trial.value or 0.0, default=None)
+
+
+def _clear(study: optuna.Study, config: RunConfig) -> None:
+    """Write the best values so far; remove the models of all other trials."""
+    best = _best(study)
+    if best is not None:
+        assert config.search is not None
+        run = with_values(_plain(config), _values(best, config.search))
+        with atomic_write(config.output / BEST) as out:
+            out.write(run.to_yaml())
+    for folder in (config.output / TRIALS).glob("*"):
+        if best is None or folder.name != str(best.number):
+            shutil.rmtree(folder)
+
+
+def _forget(output: Path) -> None:
+    for path in output.glob(f"{DATABASE}*"):  # with SQLite's journal
+        path.unlink()
+    (output / BEST).unlink(missing_ok=True)
+    shutil.rmtree(output / TRIALS, ignore_errors=True)
+
+
+def _result(study: optuna.Study, config: RunConfig, space: SearchConfig) -> Search:
+    endings: dict[TrialState, Ending] = {
+        TrialState.COMPLETE: "complete",
+        TrialState.PRUNED: "pruned",
+    }
+    trials = [
+        Trial(t.number, endings.get(t.state, "failed"), t.value, _values(t, space))
+        for t in _ended(study)
+    ]
+    best = max((t for t in trials if t.ending == "complete"), key=lambda t: t.score or 0.0)
+    return Search(tuple(trials), best, config.output / BEST, _folder(config, best.number))

@@ -1,0 +1,262 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+from statistics import mean, stdev
+
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from marsad.benchmarks import open_benchmark
+from marsad.cli import run
+from marsad.config import RunConfig, load_config, with_values
+from marsad.document import Document
+from marsad.errors import ConfigError, DataError
+from marsad.evaluation import score_reader
+from marsad.formats import jsonl
+from marsad.model_folder import ModelFolder
+from marsad.repeats import Repeats, adopt, best_scoring, train_once, train_seeds
+from marsad.runtime import load, open_reader
+from marsad.training import train
+
+
+@pytest.fixture
+def quick(run_config: RunConfig, documents: list[Document], tmp_path: Path) -> RunConfig:
+    """A run of a second that learns something: of what it is scored on it learnt from all.
+
+    Its encoder is the same in every session.
+    """
+    encoder = Path(copytree(run_config.encoder, tmp_path / "encoder"))
+    torch.manual_seed(1)
+    BertModel(BertConfig.from_pretrained(encoder)).save_pretrained(encoder)
+    jsonl.write(documents[:3], tmp_path / "train.jsonl")
+    jsonl.write(documents[:2], tmp_path / "dev.jsonl")
+    return with_values(
+        run_config,
+        {
+            "encoder": str(encoder),
+            "data.train": str(tmp_path / "train.jsonl"),
+            "data.dev": str(tmp_path / "dev.jsonl"),
+            "train.learning_rate": 1e-2,
+            "train.precision": "fp32",
+        },
+    )
+
+
+def seeded(config: RunConfig, *seeds: int) -> RunConfig:
+    return with_values(config, {"train.seeds": seeds})
+
+
+def file_of(config: RunConfig, folder: Path) -> str:
+    path = folder / "config.yaml"
+    path.write_text(config.to_yaml(), encoding="utf-8")
+    return str(path)
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    """When the weights of each run in a folder were written."""
+    return {p.parent.name: p.stat().st_mtime_ns for p in folder.glob("*/model.safetensors")}
+
+
+def stop_at(scoring: int) -> Callable[[float, float], None]:
+    """Return a progress that kills a run at one of its scorings."""
+    left = [scoring]
+
+    def progress(epochs: float, score: float) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def train_until(config: RunConfig, scoring: int) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(config, progress=stop_at(scoring))
+
+
+@pytest.mark.slow
+def test_best_of_the_seeds_becomes_the_model(
+    quick: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    output, config = quick.output, file_of(seeded(quick, 1, 2), tmp_path)
+    assert run(["train", config]) == 0
+    shown = capsys.readouterr().out
+    record = json.loads((output / "seeds.json").read_text(encoding="utf-8"))
+    dev = open_benchmark(quick.data.dev)
+    found = {}
+    for seed in (1, 2):
+        folder = ModelFolder(output / "seeds" / str(seed))
+        assert load_config(folder["run"]).seed == seed
+        found[str(seed)] = score_reader(open_reader(folder), dev.documents)
+    for name, own in {
+        "eval_score": {seed: s.overall for seed, s in found.items()},
+        "eval_entity_f1": {seed: s.tables["entities"].micro.f1 for seed, s in found.items()},
+        "eval_event_f1": {seed: s.tables["events"].micro.f1 for seed, s in found.items()},
+    }.items():
+        figure, values = record["figures"][name], list(own.values())
+        assert figure["values"] == pytest.approx(own)
+        assert (figure["mean"], figure["sd"]) == pytest.approx((mean(values), stdev(values)))
+        assert f"{mean(values):.3f} ± {stdev(values):.3f}" in shown
+    best = max(found, key=lambda seed: found[seed].overall)
+    assert record["best"] == int(best)
+    kept, own = ModelFolder(output), ModelFolder(output / "seeds" / best)
+    kept.verify()
+    assert {p.name for p in kept.present()} == {p.name for p in own.present()}
+    for role in ("weights", "log", "calibration", "config"):
+        assert kept[role].read_bytes() == own[role].read_bytes()
+    assert load_config(kept["run"]) == with_values(load_config(own["run"]), {"output": str(output)})
+    assert load(output)(dev.documents[0].text).text == dev.documents[0].text
+
+    before = stamps(output / "seeds")
+    kept["card"].write_text("written since", encoding="utf-8")
+    kept.write_checksums()
+    assert run(["train", config]) == 0
+    assert stamps(output / "seeds") == before
+    assert json.loads((output / "seeds.json").read_text(encoding="utf-8")) == record
+    assert kept["card"].read_text(encoding="utf-8") == "written since"
+
+
+@pytest.mark.slow
+def test_killed_seed_goes_on_and_finished_ones_stay(quick: RunConfig, tmp_path: Path):
+    whole = train(with_values(quick, {"seed": 2, "output": str(tmp_path / "whole")}))
+    runs = {
+        seed: with_values(quick, {"seed": seed, "output": str(quick.output / f"seeds/{seed}")})
+        for seed in (1, 2)
+    }
+    train_once(runs[1])
+    train_until(runs[2], 2)  # there is a checkpoint of the first epoch
+    before = stamps(quick.output / "seeds")
+    log = ModelFolder(runs[2].output)["log"]
+    lines = [
+        text for text in log.read_text(encoding="utf-8").splitlines() if '"epoch": 1.0' in text
+    ]
+    train_seeds(seeded(quick, 1, 2))
+    after = stamps(quick.output / "seeds")
+    assert before.keys() == {"1"}
+    assert after["1"] == before["1"]
+    assert set(lines) <= set(log.read_text(encoding="utf-8").splitlines())  # not trained twice
+    own = ModelFolder(runs[2].output)
+    assert own["weights"].read_bytes() == whole["weights"].read_bytes()
+
+
+@pytest.mark.slow
+def test_run_is_trained_again_when_damaged_or_of_other_data(
+    quick: RunConfig, documents: list[Document]
+):
+    def trained_anew(config: RunConfig) -> bool:
+        before = weights.stat().st_mtime_ns if weights.exists() else None
+        train_once(config)
+        ModelFolder(config.output).verify()
+        return weights.stat().st_mtime_ns != before
+
+    quick = with_values(quick, {"output": str(quick.output / "seeds" / "1"), "train.epochs": 1})
+    weights = ModelFolder(quick.output)["weights"]
+    assert trained_anew(quick)
+    rest = quick.output / "checkpoints" / "checkpoint-1"
+    rest.mkdir(parents=True)  # of a kill after the model was written
+    assert not trained_anew(quick)
+    assert not rest.parent.exists()
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert trained_anew(quick)
+    weights.unlink()
+    assert trained_anew(quick)
+    jsonl.write(documents[:3], Path(quick.data.dev))
+    assert trained_anew(with_values(quick, {"train.warmup": 0.5}))
+    assert not trained_anew(with_values(quick, {"train.warmup": 0.5}))
+
+
+@pytest.mark.slow
+def test_killed_run_of_other_data_does_not_pass_for_the_finished_one_before_it(
+    quick: RunConfig, documents: list[Document], monkeypatch: pytest.MonkeyPatch
+):
+    train_once(quick)
+    jsonl.write(documents[:3], Path(quick.data.dev))
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("marsad.repeats.train", killed)  # before its first checkpoint
+        with pytest.raises(KeyboardInterrupt):
+            train_once(quick)
+    folder = train_once(quick)
+    scores = score_reader(open_reader(folder), open_benchmark(quick.data.dev).documents)
+    assert scores.documents == 3
+    assert best_scoring(folder)["eval_score"] == pytest.approx(scores.overall)
+
+
+@pytest.mark.slow
+def test_unfinished_run_of_another_configuration_is_refused_until_forgotten(quick: RunConfig):
+    run_of_two = with_values(quick, {"seed": 2, "output": str(quick.output / "seeds" / "2")})
+    train_until(run_of_two, 2)
+    other = with_values(seeded(quick, 1, 2), {"train.weight_decay": 0.02, "train.epochs": 1})
+    with pytest.raises(ConfigError, match=r"unfinished run that differs in train.*--restart"):
+        train_seeds(other)
+    before = stamps(quick.output / "seeds")
+    assert before.keys() == {"1"}
+    train_seeds(other, restart=True)
+    assert stamps(quick.output / "seeds")["1"] == before["1"]
+
+
+def test_adopted_run_replaces_all_of_the_one_before(quick: RunConfig, tmp_path: Path):
+    runs = [
+        with_values(quick, {"seed": seed, "output": str(tmp_path / str(seed)), "train.epochs": 1})
+        for seed in (1, 2)
+    ]
+    one, two = (train(config) for config in runs)
+    folder = adopt(runs[0], tmp_path / "kept")
+    for role in ("onnx", "card", "metrics"):
+        folder[role].write_text("of the first", encoding="utf-8")
+    folder.write_checksums()
+    adopt(runs[1], folder.path)
+    folder.verify()
+    assert {p.name for p in folder.present()} == {p.name for p in two.present()}
+    assert folder["weights"].read_bytes() == two["weights"].read_bytes()
+    assert folder["weights"].read_bytes() != one["weights"].read_bytes()
+
+
+@pytest.mark.parametrize("seeds", [(5,), (1, 1), (1, 2, 1)])
+def test_seeds_that_say_nothing_of_luck_are_refused(quick: RunConfig, seeds: tuple[int, ...]):
+    with pytest.raises(ConfigError, match="at least two that differ"):
+        train_seeds(seeded(quick, *seeds))
+    assert not quick.output.exists()
+
+
+def test_wrong_seed_data_or_number_of_processes_is_refused_before_the_first_run(
+    quick: RunConfig, monkeypatch: pytest.MonkeyPatch
+):
+    with pytest.raises(ConfigError, match="seed"):
+        train_seeds(seeded(quick, 1, -2))
+    with pytest.raises(DataError, match=r"nowhere\.jsonl: no such file"):
+        train_seeds(with_values(seeded(quick, 1, 2), {"data.train": "nowhere.jsonl"}))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"train\.seeds: many runs train in one process"):
+        train_seeds(seeded(quick, 1, 2))
+    assert not quick.output.exists()
+
+
+def test_best_scoring_is_the_first_of_the_highest(tmp_path: Path):
+    folder = ModelFolder(tmp_path)
+    lines = [
+        {"step": 1, "loss": 3.0},
+        {"step": 1, "eval_score": 0.2, "eval_entity_f1": 0.1},
+        {"step": 2, "eval_score": 0.5, "eval_entity_f1": 0.7},
+        {"step": 3, "eval_score": 0.5, "eval_entity_f1": 0.9},
+        {"step": 4, "eval_score": 0.4, "eval_entity_f1": 1.0, "epoch": 4},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    folder["log"].write_text(text, encoding="utf-8")
+    assert best_scoring(folder) == {"eval_score": 0.5, "eval_entity_f1": 0.7}
+
+
+def test_of_equal_runs_the_first_is_kept():
+    runs = {"3": {"eval_score": 0.25}, "1": {"eval_score": 0.5}, "2": {"eval_score": 0.5}}
+    repeats = Repeats(runs)
+    assert repeats.best == "1"
+    assert repeats.spreads["eval_score"].sd == pytest.approx((1 / 48) ** 0.5)
+    assert replace(repeats, figures={**runs, "2": {"eval_score": 0.75}}).best == "2"

@@ -1,0 +1,461 @@
+"""Runs that are killed, or run out of disk or memory, or diverge: they end well all the same.
+
+Every run is a process of its own. Most are forked off a server that has imported everything, since
+the imports are five sixths of the time of ``marsad train`` with a tiny encoder; some are started
+from the command line. Processes die, or find the disk full, just before a deed of theirs: what they
+do to files is told to an audit hook first, which may kill them.
+"""
+
+import json
+import multiprocessing
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+from itertools import count
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from shutil import copytree, rmtree
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from marsad.checkpoints import FOLDER, Checkpoints
+from marsad.cli import run
+from marsad.config import RunConfig, WindowConfig
+from marsad.errors import TrainingError
+from marsad.model_folder import ModelFolder
+from tests.runs import prepare
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload([__name__, "transformers.models.bert.modeling_bert"])
+LINE = re.compile(r"^marsad: .+$", re.MULTILINE)
+ROOM = 8_000_000  # bytes of a file system that is made full
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What befalls a process just before the n-th of its deeds that a pattern matches.
+
+    Deeds are ``mkdir PATH``, ``write PATH``, ``rename PATH PATH`` and ``remove PATH``. What befalls
+    it is death, unless another thing is named.
+    """
+
+    before: str = ""
+    number: int = 1
+    fill: Path | None = None  # its disk is full from then on, by this file
+    memory: int | None = None  # it gets no more than so many bytes from then on
+    largest: int | None = None  # all its life no file may grow larger
+    deadly: bool = False  # and it dies of trying
+    environment: Mapping[str, str] = field(default_factory=dict)
+    note: Path | None = None  # where its deeds are listed
+
+    def begin(self) -> None:
+        """Put the process that calls it under this fate."""
+        os.environ.update(self.environment)
+        if self.largest:
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.largest, self.largest))
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL if self.deadly else signal.SIG_IGN)
+        elif self.before:
+            pattern, seen = re.compile(self.before), count(1)
+
+            def watch(event: str, arguments: tuple[object, ...]) -> None:
+                deed = _deed(event, arguments)
+                if deed and pattern.search(deed):
+                    if self.note:
+                        with self.note.open("a") as out:
+                            out.write(f"{deed}\n")
+                    if next(seen) == self.number:
+                        self._strike()
+
+            sys.addaudithook(watch)
+
+    def _strike(self) -> None:
+        if self.fill:
+            fill_up(self.fill)
+        elif self.memory:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            limit = pages * resource.getpagesize() + self.memory
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        else:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _deed(event: str, arguments: tuple[object, ...]) -> str | None:
+    """Return what a process is about to do to files, in words; None if it only reads."""
+    match event, arguments:
+        case "open", (str(path), _, int(flags)) if flags & (os.O_WRONLY | os.O_RDWR):
+            return f"write {path}"
+        case "os.mkdir", (path, *_):
+            return f"mkdir {path}"
+        case "os.rename", (old, new, *_):
+            return f"rename {old} {new}"
+        case "os.remove", (path, folder) if isinstance(folder, int) and folder >= 0:
+            return f"remove {Path(f'/proc/self/fd/{folder}').readlink()}/{path}"
+        case "os.remove", (path, *_):
+            return f"remove {path}"
+    return None
+
+
+def fill_up(path: Path) -> None:
+    """Write a file until its disk is full."""
+    with path.open("wb", buffering=0) as out:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while out.write(b"\0" * size):
+                    pass
+            except OSError:
+                continue
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended."""
+
+    code: int
+    stderr: str
+
+    @property
+    def line(self) -> str:
+        """The one line that a run which failed ends with."""
+        lines = LINE.findall(self.stderr)
+        assert self.code == 2, self.stderr
+        assert len(lines) == 1, self.stderr
+        assert self.stderr.endswith(f"{lines[0]}\n"), self.stderr
+        assert "Traceback" not in self.stderr
+        return str(lines[0])
+
+
+def start(config: RunConfig, *options: str, fate: Fate | None = None) -> ForkServerProcess:
+    """Start ``marsad train`` with a configuration; stderr goes to ``stderr`` beside its folder."""
+    arguments = ["train", str(written(config)), *options]
+    stderr = config.output.parent / "stderr"
+    process = SERVER.Process(target=_live, args=(arguments, stderr, fate or Fate()))
+    process.start()
+    return process
+
+
+def _live(arguments: list[str], stderr: Path, fate: Fate) -> None:
+    with stderr.open("w") as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
+    torch.set_num_threads(1)
+    fate.begin()
+    sys.exit(run(arguments))
+
+
+def live(config: RunConfig, *options: str, fate: Fate | None = None) -> Ended:
+    """Let a process run ``marsad train`` until it ends or dies."""
+    process = start(config, *options, fate=fate)
+    process.join()
+    assert process.exitcode is not None
+    stderr = (config.output.parent / "stderr").read_text(encoding="utf-8")
+    return Ended(process.exitcode, stderr)
+
+
+def written(config: RunConfig) -> Path:
+    """Write a configuration beside its output folder."""
+    path = config.output.parent / f"{config.output.name}.yaml"
+    path.write_text(config.to_yaml(), encoding="utf-8")
+    return path
+
+
+def command(config: RunConfig, *options: str) -> list[str]:
+    """Return the command line that trains a configuration."""
+    return [sys.executable, "-m", "marsad", "train", str(written(config)), *options]
+
+
+def environment(threads: int = 1) -> dict[str, str]:
+    """Return the environment of a command that computes in a number of threads."""
+    return os.environ | {"OMP_NUM_THREADS": str(threads)}
+
+
+def log_of(folder: Path) -> list[dict[str, float]]:
+    """Return the lines of a run's log, without its seconds, which must not go back."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    seconds = [line.pop("seconds") for line in lines]
+    assert seconds == sorted(seconds)
+    return lines
+
+
+def assert_same(folder: Path, undisturbed: Path, *, besides: Set[str] = frozenset()) -> None:
+    """Check that a run ended with the bits of another, and left nothing but a model."""
+    assert log_of(folder) == log_of(undisturbed)
+    for name in ("model.safetensors", "calibration.json", "config.json"):
+        assert (folder / name).read_bytes() == (undisturbed / name).read_bytes(), name
+    assert {p.name for p in folder.iterdir()} - besides == {p.name for p in undisturbed.iterdir()}
+    ModelFolder(folder).verify()
+
+
+@pytest.fixture(scope="module")
+def base(tiny_encoder: Path, tiny_corpus: Path) -> RunConfig:
+    """A run with all that must be kept in mind: dropout, running mean, heads first, half epochs."""
+    return RunConfig.model_validate(
+        {
+            "name": "tiny",
+            "encoder": str(tiny_encoder),
+            "output": "set by each test",
+            "data": {
+                "train": str(tiny_corpus / "train.jsonl"),
+                "dev": str(tiny_corpus / "train.jsonl"),  # so that there is something to score
+                "test": str(tiny_corpus / "test.jsonl"),
+            },
+            "window": {"max_tokens": 96, "overlap": 8},
+            "model": {"dropout": 0.2, "encoder_dropout": 0.1},
+            "train": {
+                "epochs": 2.5,
+                "batch_size": 8,
+                "learning_rate": 5e-3,
+                "head_learning_rate": 2e-2,
+                "ema": 0.5,
+                "heads_first": {"epochs": 1},
+                "save_steps": 3,
+            },
+        }
+    )
+
+
+def placed(config: RunConfig, folder: Path) -> RunConfig:
+    """Return a run with another output folder."""
+    return config.model_copy(update={"output": folder})
+
+
+def changed(config: RunConfig, **values: object) -> RunConfig:
+    """Return a run with other options of training."""
+    train = config.train.model_copy(update=values)
+    return config.model_copy(update={"train": train})
+
+
+@pytest.fixture(scope="module")
+def undisturbed(base: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the run that nothing befell, trained from the command line."""
+    config = placed(base, tmp_path_factory.mktemp("undisturbed") / "tiny")
+    subprocess.run(command(config), env=environment(), check=True, capture_output=True)
+    return config.output
+
+
+@pytest.fixture
+def config(base: RunConfig, tmp_path: Path) -> RunConfig:
+    """The same run in a folder of its own."""
+    return placed(base, tmp_path / "tiny")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something is so, a minute at most."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.01)
+
+
+def test_the_undisturbed_run_tells_checkpoints_apart(undisturbed: Path):
+    """Otherwise the other tests would prove little."""
+    scores = [line["eval_score"] for line in log_of(undisturbed) if "eval_score" in line]
+    assert len(scores) == 3
+    assert len(set(scores)) == 3
+    assert [line["step"] for line in log_of(undisturbed) if "loss" in line] == list(range(1, 19))
+
+
+# One after the other: no checkpoint is there yet; one begins, is in the middle of a file, is whole
+# but for its seal, is sealed; the best weights are written, and in place; an old checkpoint is torn
+# down; the last step is scored.
+MOMENTS = (
+    Fate(r"write .*metrics\.jsonl", number=2),
+    Fate(r"mkdir .*/checkpoint-\d+$"),
+    Fate(largest=1, deadly=True),
+    Fate(r"rename .*sealed"),
+    Fate(r"remove .*\.sealed"),
+    Fate(r"rename .*best"),
+    Fate(r"remove .*\.best"),
+    Fate(r"remove .*optimizer\.pt"),
+    Fate(r"mkdir .*checkpoint-18$"),
+)
+
+
+def test_a_run_killed_again_and_again_ends_with_the_same_bits(config: RunConfig, undisturbed: Path):
+    checkpoints = Checkpoints(config.output / FOLDER)
+    process = subprocess.Popen(command(config), env=environment(), stderr=subprocess.DEVNULL)
+    wait_for(lambda: checkpoints.last() is not None)
+    process.kill()
+    process.wait()
+    for fate in MOMENTS:
+        if fate.largest:  # the optimizer's state takes twice the room of the weights
+            weights = (undisturbed / "model.safetensors").stat().st_size
+            fate = replace(fate, largest=weights * 3 // 2)
+        ended = live(config, fate=fate)
+        assert ended.code == -(signal.SIGXFSZ if fate.deadly else signal.SIGKILL), (fate, ended)
+    assert live(config).code == 0
+    assert_same(config.output, undisturbed)
+
+
+def test_a_model_is_whole_though_its_writer_was_killed(config: RunConfig, undisturbed: Path):
+    for deed in (r"rename .*/model\.safetensors", r"rename .*SHA256SUMS", r"remove .*/best\.saf"):
+        assert live(config, fate=Fate(deed)).code == -signal.SIGKILL, deed
+    assert live(config).code == 0
+    assert_same(config.output, undisturbed)
+
+
+@pytest.fixture
+def small_disk(config: RunConfig) -> Iterator[RunConfig]:
+    """The run, on a file system of its own that is soon full."""
+    config.output.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(config.output)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a file system")
+    yield config
+    subprocess.run(["umount", str(config.output)], check=True)
+
+
+def test_a_full_disk_ends_a_run_in_one_line(small_disk: RunConfig, undisturbed: Path):
+    filler = small_disk.output / "filler"
+    for deed, sealed in {
+        r"write .*\.run\.json": None,
+        r"write .*metrics\.jsonl": None,
+        r"mkdir .*checkpoint-6$": "checkpoint-3",
+        r"write .*\.best": "checkpoint-6",
+        r"write .*\.sealed": "checkpoint-6",
+        r"mkdir .*checkpoint-18$": "checkpoint-15",
+        r"write .*tokenizer_config\.json": "checkpoint-18",
+    }.items():
+        line = live(small_disk, fate=Fate(deed, fill=filler)).line
+        assert "disk is full" in line or "No space left on device" in line
+        last = Checkpoints(small_disk.output / FOLDER).last()
+        assert (last and last.name) == sealed, deed
+        assert sealed is None or sealed in line
+        filler.unlink()
+    assert live(small_disk).code == 0
+    assert_same(small_disk.output, undisturbed)
+
+
+def test_a_file_that_may_not_grow_is_a_full_disk(config: RunConfig, undisturbed: Path):
+    assert live(config, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
+    limit = (undisturbed / "model.safetensors").stat().st_size * 3 // 2
+    line = live(config, fate=Fate(largest=limit)).line
+    assert "the disk is full" in line
+    assert line.endswith(
+        f"the checkpoint of step 3 is whole: {config.output}/checkpoints/checkpoint-3"
+    )
+    assert live(config).code == 0
+    assert_same(config.output, undisturbed)
+
+
+def test_a_run_that_diverges_leaves_the_older_model(config: RunConfig, undisturbed: Path):
+    copytree(undisturbed, config.output)
+    line = live(changed(config, learning_rate=1e6, save_steps=1)).line
+    found = re.match(r"marsad: step (\d+): the .* is (nan|-?inf); lower train\.learning_rate", line)
+    assert found, line
+    assert line.endswith(f"{config.output}/checkpoints/checkpoint-{int(found[1]) - 1}")
+    load_file(config.output / FOLDER / f"checkpoint-{int(found[1]) - 1}" / "model.safetensors")
+    assert_same(config.output, undisturbed, besides={FOLDER})
+    line = live(config).line
+    assert "unfinished run that differs in train.learning_rate, train.save_steps;" in line
+    assert live(config, "--restart").code == 0
+    assert_same(config.output, undisturbed)
+
+
+def test_too_little_memory_ends_a_run_in_one_line(config: RunConfig):
+    greedy = changed(config, batch_size=32, save_steps=1).model_copy(
+        update={"window": WindowConfig(max_tokens=256, overlap=8)}
+    )
+    line = live(greedy, fate=Fate(r"mkdir .*checkpoint-2$", memory=1 << 23)).line
+    assert line.startswith("marsad: memory ran out; lower train.batch_size")
+    assert line.endswith("checkpoints/checkpoint-2")
+    assert live(greedy).code == 0
+    assert "eval_score" in log_of(config.output)[-1]
+
+
+def test_other_data_is_refused_by_name(config: RunConfig, tmp_path: Path):
+    corpus = tmp_path / "train.jsonl"
+    lines = Path(config.data.train or "").read_text(encoding="utf-8").splitlines(keepends=True)
+    corpus.write_text("".join(lines), encoding="utf-8")
+    data = config.data.model_copy(update={"train": str(corpus)})
+    own = config.model_copy(update={"data": data})
+    assert live(own, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
+    corpus.write_text("".join(lines[1:]), encoding="utf-8")
+    assert f"an unfinished run that differs in files.{corpus};" in live(own).line
+
+
+@pytest.mark.parametrize("name", ["loss", "grad_norm"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_step_is_taken_over_a_figure_that_is_no_number(
+    run_config: RunConfig, name: str, value: float
+):
+    trainer = prepare(run_config)
+    with pytest.raises(
+        TrainingError, match=f"step 0: .* is {value}; .*nothing was saved before it"
+    ):
+        trainer.log({"loss": 1.0, "grad_norm": 1.0, name: value})
+    assert trainer.state.log_history == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_command_gives_the_same_bits_twice(base: RunConfig, tmp_path: Path, threads: int):
+    """With other hash seeds; another number of threads sums in another order."""
+    folders = []
+    for seed in (1, 2):
+        own = placed(base, tmp_path / str(seed) / "tiny")
+        own.output.parent.mkdir()
+        subprocess.run(
+            command(own),
+            env=environment(threads) | {"PYTHONHASHSEED": str(seed)},
+            check=True,
+            capture_output=True,
+        )
+        folders.append(own.output)
+    assert_same(*folders)
+
+
+def deeds_of(config: RunConfig, note: Path) -> list[str]:
+    """Let a run end undisturbed and return what it did to files in its folder."""
+    assert live(config, fate=Fate(str(config.output), number=0, note=note)).code == 0
+    return note.read_text().splitlines()
+
+
+@pytest.mark.slow
+def test_a_run_may_be_killed_before_any_deed(config: RunConfig, undisturbed: Path, tmp_path: Path):
+    deeds = deeds_of(config, tmp_path / "deeds")
+    for number, deed in enumerate(deeds, start=1):
+        rmtree(config.output)
+        ended = live(config, fate=Fate(str(config.output), number=number))
+        assert ended.code == -signal.SIGKILL, deed
+        assert live(config).code == 0, deed
+        assert_same(config.output, undisturbed)
+
+
+@pytest.mark.slow
+def test_the_disk_may_be_full_before_any_deed(
+    small_disk: RunConfig, undisturbed: Path, tmp_path: Path
+):
+    filler = small_disk.output / "filler"
+    deeds = deeds_of(small_disk, tmp_path / "deeds")
+    for number, deed in enumerate(deeds, start=1):
+        for path in small_disk.output.iterdir():
+            path.unlink()
+        ended = live(
+            small_disk, fate=Fate(f"{small_disk.output}/(?!filler)", number=number, fill=filler)
+        )
+        assert ended.code == 0 or ended.line, deed
+        filler.unlink(missing_ok=True)
+        assert live(small_disk).code == 0, deed
+        assert_same(small_disk.output, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_full_cache_of_windows_ends_a_run_in_one_line(small_disk: RunConfig):
+    cache = {"HF_DATASETS_CACHE": str(small_disk.output / "cache")}
+    own = placed(small_disk, small_disk.output.parent / "elsewhere")
+    fill_up(small_disk.output / "filler")
+    with (small_disk.output / "filler").open("r+b") as out:
+        out.truncate(ROOM - (1 << 16))
+    done = subprocess.run(
+        command(own), env=environment() | cache, capture_output=True, text=True, check=False
+    )
+    assert "disk is full" in Ended(done.returncode, done.stderr).line
