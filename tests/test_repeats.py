@@ -203,6 +203,7 @@ def test_unfinished_run_of_another_configuration_is_refused_until_forgotten(quic
     assert stamps(quick.output / "seeds")["1"] == before["1"]
 
 
+@pytest.mark.slow
 def test_adopted_run_replaces_all_of_the_one_before(quick: RunConfig, tmp_path: Path):
     runs = [
         with_values(quick, {"seed": seed, "output": str(tmp_path / str(seed)), "train.epochs": 1})

@@ -143,6 +143,7 @@ def test_trials_under_the_median_end_early_and_count(long_search: tuple[RunConfi
             assert hill(config, 4) < median(others)
 
 
+@pytest.mark.slow
 def test_killed_search_goes_on_as_if_it_had_not_been(
     run_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -225,11 +225,8 @@ def check_blocks(documents: Sequence[Document]) -> None:
     assert {len(document.sentences) for document in full} == {BLOCK}
     assert 1 <= len(last.sentences) <= BLOCK
     for document in documents:
-        end = 0
-        for sentence in document.sentences:
-            assert not document.text[end : sentence.start].strip()
-            end = sentence.end
-        assert not document.text[end:].strip()
+        sentences = [document.text[s.start : s.end] for s in document.sentences]
+        assert sentences == document.text.removesuffix("\n").split("\n")
         assert sum(1 for s in document.sentences for _ in document.entities_in(s)) == len(
             document.entities
         )
