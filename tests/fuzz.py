@@ -25,8 +25,9 @@ from marsad.encoders.builtin import builtin_folder
 from marsad.labels import scheme
 from marsad.reader import Reader
 from marsad.runtime import read_tokenizer
+from marsad.text.batches import Batch
 from marsad.text.cleaning import CLEANINGS
-from marsad.text.windows import Batch, SpecialIds
+from marsad.text.windows import SpecialIds
 from marsad.text.words import MAX_PROCLITIC, find_words
 from tests.conftest import CORPUS, tiny_tokenizer
 from tests.oracle import oracle_settings

@@ -12,8 +12,9 @@ from marsad.document import Document, Entity, Sentence
 from marsad.labels import scheme
 from marsad.model_folder import ModelSettings
 from marsad.targets import training_rows
+from marsad.text.batches import Batch
 from marsad.text.cleaning import Cleaning
-from marsad.text.windows import Batch, SpecialIds
+from marsad.text.windows import SpecialIds
 from marsad.text.words import MAX_PROCLITIC
 
 CERTAIN = 9.0

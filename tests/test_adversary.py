@@ -11,7 +11,7 @@ from torch.nn.functional import cosine_similarity, embedding
 from marsad.config import RunConfig, with_values
 from marsad.losses import IGNORED
 from marsad.objective import count_targets
-from marsad.text.windows import Batch
+from marsad.text.batches import Batch
 from marsad.trainer import DocumentTrainer
 from tests.runs import prepare
 

@@ -9,7 +9,7 @@ from marsad.errors import ConfigError
 from marsad.heads import encode_windows, train_heads
 from marsad.objective import count_targets
 from marsad.optimization import freeze
-from marsad.text.windows import Batch
+from marsad.text.batches import Batch
 from marsad.trainer import DocumentTrainer
 from tests.runs import prepare
 

@@ -11,13 +11,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForTokenClassification
 
-from marsad.config import Lora, RunConfig, with_values
+from marsad.config import RunConfig, with_values
 from marsad.encoders.loading import load_encoder
 from marsad.errors import MissingExtraError
 from marsad.lora import add_adapters, merge_adapters
 from marsad.model_folder import read_settings
 from marsad.modeling import MarsadModel, load_model, without_pooler
-from marsad.text.windows import Batch
+from marsad.sections import Lora
+from marsad.text.batches import Batch
 from marsad.trainer import DocumentTrainer
 from marsad.training import train
 from tests.conftest import ROOT

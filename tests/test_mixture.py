@@ -15,13 +15,13 @@ from tokenizers import Tokenizer
 
 from marsad import mixture
 from marsad.benchmarks import SOURCE_VARIABLE, TRAINING, Annotated, open_training
-from marsad.config import DataConfig
 from marsad.document import Document
 from marsad.errors import ConfigError, DataError
 from marsad.losses import IGNORED
 from marsad.mixture import check_corpora, load_windows
 from marsad.model_folder import ModelSettings
 from marsad.sampling import EpochSampler
+from marsad.sections import DataConfig
 from marsad.targets import Row, training_rows
 from marsad.text.cleaning import CLEANINGS
 from marsad.text.windows import SpecialIds

@@ -15,7 +15,7 @@ from torch.nn.functional import (
 )
 
 from marsad.benchmarks import Annotated
-from marsad.config import LossConfig, RunConfig
+from marsad.config import RunConfig
 from marsad.crf import LinearChainCRF
 from marsad.document import Document
 from marsad.encoders.loading import load_encoder
@@ -24,9 +24,10 @@ from marsad.labels import scheme
 from marsad.losses import IGNORED
 from marsad.modeling import MarsadModel
 from marsad.objective import Counts, Objective, count_targets
+from marsad.sections import LossConfig
 from marsad.spans import legal_beginnings, legal_transitions
 from marsad.targets import Collator, training_rows
-from marsad.text.windows import Batch
+from marsad.text.batches import Batch
 from marsad.text.words import MAX_PROCLITIC
 from marsad.training import model_settings
 

@@ -14,11 +14,11 @@ from transformers import (
     XLMRobertaConfig,
 )
 
-from marsad.config import Lora, ModelConfig, TrainConfig
 from marsad.errors import ConfigError
 from marsad.lora import add_adapters
 from marsad.modeling import MarsadModel, without_pooler
 from marsad.optimization import build_optimizer, freeze
+from marsad.sections import Lora, ModelConfig, TrainConfig
 
 LAYERS = 3
 SIZES = {

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from marsad.quantization import quantize, rank_by_error
-from marsad.text.windows import Batch
+from marsad.text.batches import Batch
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from marsad.document import Document
 from marsad.labels import SCHEME_FILE, scheme
 from marsad.model_folder import SETTINGS_KEY, ModelFolder, ModelSettings, read_settings
 from marsad.reader import Reader
+from marsad.text.batches import Batch
 from marsad.text.cleaning import CLEANINGS
-from marsad.text.windows import Batch, SpecialIds
+from marsad.text.windows import SpecialIds
 from tests.conftest import ROOT, tiny_tokenizer
 from tests.fuzz import Noise, check_invariants, fuzz, make_readers
 from tests.oracle import Oracle, decorate, oracle_settings

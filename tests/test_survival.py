@@ -28,9 +28,10 @@ from safetensors.torch import load_file
 
 from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.cli import run
-from marsad.config import RunConfig, WindowConfig
+from marsad.config import RunConfig
 from marsad.errors import TrainingError
 from marsad.model_folder import ModelFolder
+from marsad.sections import WindowConfig
 from tests.runs import prepare
 
 SERVER = multiprocessing.get_context("forkserver")

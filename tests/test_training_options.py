@@ -21,7 +21,7 @@ from marsad.modeling import MarsadModel, load_model, save_model
 from marsad.objective import count_targets
 from marsad.reader import Reader
 from marsad.runtime import OnnxBackend
-from marsad.text.windows import Batch, make_batch
+from marsad.text.batches import Batch, make_batch
 from marsad.torch_backend import TorchBackend
 from marsad.trainer import DocumentTrainer
 from marsad.training import train

@@ -25,7 +25,7 @@ from marsad.calibration import (
     logit,
     write_calibration,
 )
-from marsad.config import RunConfig, Task, load_config
+from marsad.config import RunConfig, load_config
 from marsad.corpus import read_corpus
 from marsad.decisions import Judgement, decide_types
 from marsad.document import Document
@@ -37,6 +37,7 @@ from marsad.reader import Watch
 from marsad.runtime import open_reader
 from marsad.scoring.reliability import level_for_risk
 from marsad.scoring.ruler import own_ruler
+from marsad.sections import Task
 from marsad.thresholds import fit_families, fit_thresholds
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ import torch
 from marsad.benchmarks import Benchmark, open_benchmark
 from marsad.calibrating import fit_on
 from marsad.calibration import Calibration, read_calibrations, write_calibration
-from marsad.config import ExportConfig, RunConfig, load_config
+from marsad.config import RunConfig, load_config
 from marsad.errors import ExportError
 from marsad.files import atomic_path
 from marsad.metrics import ExportReport, read_metrics, write_metrics
@@ -30,7 +30,9 @@ from marsad.quantization import quantize, rank_by_error
 from marsad.reader import WORD_HEADS, Backend, Floats, Reader, Watch
 from marsad.runtime import OnnxBackend, read_tokenizer
 from marsad.scoring import score
-from marsad.text.windows import Batch, SpecialIds, make_batch
+from marsad.sections import ExportConfig
+from marsad.text.batches import Batch, make_batch
+from marsad.text.windows import SpecialIds
 from marsad.torch_backend import TorchBackend
 
 log = logging.getLogger(__name__)

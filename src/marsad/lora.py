@@ -5,9 +5,9 @@ Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models", by the pac
 
 from typing import Any
 
-from marsad.config import Lora
 from marsad.errors import MissingExtraError
 from marsad.modeling import MarsadModel
+from marsad.sections import Lora
 
 
 def add_adapters(model: MarsadModel, options: Lora) -> None:

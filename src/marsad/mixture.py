@@ -10,9 +10,9 @@ from datasets.exceptions import DatasetGenerationError
 from tokenizers import Tokenizer
 
 from marsad.benchmarks import Annotated, open_training
-from marsad.config import DataConfig
 from marsad.errors import DataError
 from marsad.model_folder import ModelSettings
+from marsad.sections import DataConfig
 from marsad.targets import BY_SENTENCE, BY_TOKEN, Row, training_rows
 from marsad.text.words import count_words
 

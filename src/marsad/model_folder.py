@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from marsad.config import Task
 from marsad.errors import ModelError
 from marsad.files import atomic_write, sha256
 from marsad.labels import Scheme, read_scheme, scheme
+from marsad.sections import Task
 from marsad.text.cleaning import Cleaning, read_cleaning
 from marsad.text.windows import Pooling, SpecialIds
 

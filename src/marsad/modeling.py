@@ -20,12 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
-from marsad.config import ModelConfig, Task
 from marsad.crf import LinearChainCRF
 from marsad.errors import ModelError
 from marsad.files import atomic_path, atomic_write
 from marsad.labels import scheme
 from marsad.model_folder import SETTINGS_KEY, ModelFolder, ModelSettings
+from marsad.sections import ModelConfig, Task
 from marsad.text.words import MAX_PROCLITIC
 
 FAR = 1e4  # taken from the score of a token that lies outside a sentence

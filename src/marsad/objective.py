@@ -10,7 +10,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from marsad.config import LossConfig
 from marsad.crf import LinearChainCRF
 from marsad.label_sets import label_sets
 from marsad.losses import (
@@ -21,6 +20,7 @@ from marsad.losses import (
     symmetric_divergence,
     tag_loss,
 )
+from marsad.sections import LossConfig
 
 Tensors = Mapping[str, Tensor]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from marsad.config import TrainConfig
 from marsad.errors import ConfigError
 from marsad.modeling import MarsadModel
+from marsad.sections import TrainConfig
 
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 _ENCODER = "encoder."

@@ -16,7 +16,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from marsad.text.windows import Batch
+from marsad.text.batches import Batch
 
 LEVELS = 255
 

@@ -20,15 +20,9 @@ from marsad.document import Document, Entity, Event, ModelStamp, Sentence
 from marsad.labels import scheme
 from marsad.model_folder import ModelSettings
 from marsad.spans import TagReading, read_entities, tag_log_marginals
+from marsad.text.batches import Batch, make_batch
 from marsad.text.sentences import split_sentences
-from marsad.text.windows import (
-    Batch,
-    Part,
-    Window,
-    make_batch,
-    pack_windows,
-    tokenize_sentences,
-)
+from marsad.text.windows import Part, Window, pack_windows, tokenize_sentences
 from marsad.text.words import count_words
 
 Floats = npt.NDArray[np.float32]

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from marsad.benchmarks import Benchmark
-from marsad.config import Task
 from marsad.document import Document
 from marsad.labels import scheme
 from marsad.metrics import Change, StressReport, StressResult
@@ -18,6 +17,7 @@ from marsad.scoring.entities import paired
 from marsad.scoring.events import end_to_end_counts
 from marsad.scoring.matching import entity_counts
 from marsad.scoring.uncertainty import Counts, micro_f1
+from marsad.sections import Task
 from marsad.stress import STRESSES, Perturbed, Stress
 
 SEED = 0

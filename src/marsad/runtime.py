@@ -14,7 +14,7 @@ from marsad.errors import MissingExtraError, ModelError
 from marsad.files import sha256
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.reader import Backend, Reader
-from marsad.text.windows import Batch
+from marsad.text.batches import Batch
 
 log = logging.getLogger(__name__)
 

@@ -17,10 +17,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from marsad.config import Choice, Range, RunConfig, SearchConfig, with_values
+from marsad.config import RunConfig, with_values
 from marsad.errors import ConfigError, MissingExtraError, TrainingError
 from marsad.files import atomic_write
 from marsad.repeats import SCORE, best_scoring, check_data, refuse_processes
+from marsad.sections import Choice, Range, SearchConfig
 from marsad.training import run_record, train
 
 try:

@@ -17,12 +17,12 @@ from marsad.labels import scheme
 from marsad.losses import IGNORED
 from marsad.model_folder import ModelSettings
 from marsad.spans import WordTags, tag_words
+from marsad.text.batches import make_batch
 from marsad.text.windows import (
     Bools,
     SpecialIds,
     TokenizedSentence,
     Window,
-    make_batch,
     pack_windows,
     tokenize_sentences,
 )

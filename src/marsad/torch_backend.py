@@ -8,7 +8,7 @@ import torch
 
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.modeling import MarsadModel, load_model
-from marsad.text.windows import Batch
+from marsad.text.batches import Batch
 
 Floats = npt.NDArray[np.float32]
 

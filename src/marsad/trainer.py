@@ -25,7 +25,7 @@ from marsad.checkpoints import Checkpoints
 from marsad.errors import TrainingError
 from marsad.objective import Objective, count_targets
 from marsad.sampling import EpochSampler
-from marsad.text.windows import Batch
+from marsad.text.batches import Batch
 
 # Scores the model as it is on the dev documents: name and value, ``score`` among them.
 DevScore = Callable[[], Mapping[str, float]]

@@ -22,7 +22,7 @@ from marsad.benchmarks import PREFIX, Benchmark, open_benchmark
 from marsad.calibrating import fit_on
 from marsad.calibration import CHECKPOINT, Calibration, write_calibration
 from marsad.checkpoints import FOLDER, Checkpoints
-from marsad.config import Precision, RunConfig
+from marsad.config import RunConfig
 from marsad.encoders.loading import Encoder, load_encoder
 from marsad.errors import ConfigError, TrainingError
 from marsad.evaluation import score_reader
@@ -40,6 +40,7 @@ from marsad.optimization import build_optimizer, freeze
 from marsad.reader import Reader
 from marsad.run_log import RunLog
 from marsad.sampling import EpochSampler, repeat_factors
+from marsad.sections import Precision
 from marsad.targets import Collator
 from marsad.text.cleaning import CLEANINGS
 from marsad.torch_backend import TorchBackend

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marsad.errors import ConfigError
+from marsad.text.batches import make_batch
 from marsad.text.sentences import split_sentences
 from marsad.text.windows import (
     Part,
     SpecialIds,
     TokenizedSentence,
     Window,
-    make_batch,
     pack_windows,
     tokenize_sentences,
 )

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from marsad.benchmarks import Benchmark, open_benchmark, open_training
-from marsad.config import DataConfig, MixturePart, RunConfig
+from marsad.config import RunConfig
 from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.labels import scheme
+from marsad.sections import DataConfig, MixturePart
 
 
 @dataclass(frozen=True)
