@@ -1,14 +1,14 @@
 """Model cards, computed from the run record alone: no figure in a card is typed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, StrictUndefined
 
+from marsad.benchmarks import HOLD_TRAINING, PREFIX
 from marsad.calibration import Calibration, read_calibration
+from marsad.config import RunConfig, load_config
 from marsad.errors import ModelError
 from marsad.fairness import fairness_gaps
 from marsad.files import atomic_write
@@ -46,7 +46,7 @@ def write_card(folder: ModelFolder) -> Path:
     """
     settings = read_settings(folder)
     run_file = folder.require("run", "write cards for folders that `marsad train` wrote")
-    run = yaml.safe_load(run_file.read_text(encoding="utf-8"))
+    run = load_config(run_file)
     metrics = read_metrics(folder)
     if not metrics.evaluations:
         raise ModelError(
@@ -63,7 +63,7 @@ def write_card(folder: ModelFolder) -> Path:
 def render(
     folder: ModelFolder,
     settings: ModelSettings,
-    run: Mapping[str, Any],
+    run: RunConfig,
     metrics: Metrics,
     calibration: Calibration,
 ) -> str:
@@ -73,7 +73,7 @@ def render(
     )
     environment.globals |= {"pct": _percent, "span": _span, "table": _table}
     environment.globals |= {"change": _change, "flips": _flips, "gaps": fairness_gaps}
-    own = str(run["data"]["train"]).startswith(_OWN_CORPUS)
+    own = any(part.corpus.startswith(_OWN_CORPUS) for part in run.data.parts)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         settings=settings,
         run=run,
@@ -91,7 +91,7 @@ def _calibration(folder: ModelFolder) -> Calibration:
     return read_calibration(folder, next(role for role in PREFERENCE if folder[role].exists()))
 
 
-def card_data(settings: ModelSettings, run: Mapping[str, Any], metrics: Metrics) -> ModelCardData:
+def card_data(settings: ModelSettings, run: RunConfig, metrics: Metrics) -> ModelCardData:
     """Return the Hugging Face metadata with a ``model-index`` of the evaluations."""
     results = [
         EvalResult(
@@ -106,26 +106,31 @@ def card_data(settings: ModelSettings, run: Mapping[str, Any], metrics: Metrics)
         for part, table in evaluation.scores.tables.items()
         for task, metric in (_HUB_TASKS[part],)
     ]
-    hub_encoder = ":" not in run["encoder"] and "/" in run["encoder"]
+    hub_encoder = ":" not in run.encoder and "/" in run.encoder
     return ModelCardData(
         language="ar",
         license="apache-2.0",
         library_name="marsad",
         pipeline_tag="text-classification" if settings.task == "events" else "token-classification",
         tags=["arabic", "named-entity-recognition", "event-detection", "conflict", "news"],
-        base_model=run["encoder"] if hub_encoder else None,
+        base_model=run.encoder if hub_encoder else None,
         model_name=settings.name,
         eval_results=results,
     )
 
 
-def _flags(
-    run: Mapping[str, Any], calibration: Calibration, evaluations: Mapping[str, Evaluation]
-) -> str:
+def seen_before(run: RunConfig, calibration: Calibration, benchmarks: Iterable[str]) -> list[str]:
+    """Return which benchmarks hold texts that training, selection or calibration saw."""
+    learnt = [part.corpus for part in run.data.parts]
+    known = [*learnt, run.data.dev, calibration.fitted_on or ""]
+    files = {Path(data).resolve() for data in known if not data.startswith(PREFIX)}
+    public = {run.data.dev, *(name for corpus in learnt for name in HOLD_TRAINING.get(corpus, ()))}
+    return sorted(n for n in benchmarks if n in public or Path(n).resolve() in files)
+
+
+def _flags(run: RunConfig, calibration: Calibration, evaluations: Mapping[str, Evaluation]) -> str:
     """Say in one sentence what a hasty reader must not miss."""
-    learnt_from = [run["data"]["train"], run["data"]["dev"], calibration.fitted_on or ""]
-    known = {Path(data).resolve() for data in learnt_from}
-    seen = sorted(name for name in evaluations if Path(name).resolve() in known)
+    seen = seen_before(run, calibration, evaluations)
     if seen:
         return f"Figures on {', '.join(seen)} are on data that training or selection saw."
     return ""

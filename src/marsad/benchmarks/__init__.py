@@ -50,6 +50,11 @@ PUBLIC: Mapping[str, Callable[[Path], Benchmark]] = MappingProxyType(
     }
 )
 
+# Benchmarks that hold texts of a training corpus.
+HOLD_TRAINING: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"public:event_gsr": ("public:assault", "public:assault+abduction", "public:protest")}
+)
+
 TRAINING: Mapping[str, Callable[[Path], list[Annotated]]] = MappingProxyType(
     {
         "public:anercorp": anercorp.read_training,
@@ -107,4 +112,13 @@ def _corpora(data: str, source: Path | None) -> Path:
     return Path(folder)
 
 
-__all__ = ["PUBLIC", "TRAINING", "Annotated", "Benchmark", "open_benchmark", "open_training"]
+__all__ = [
+    "HOLD_TRAINING",
+    "PREFIX",
+    "PUBLIC",
+    "TRAINING",
+    "Annotated",
+    "Benchmark",
+    "open_benchmark",
+    "open_training",
+]
