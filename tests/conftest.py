@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordPiece
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -59,6 +60,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, documents: list[Docum
         intermediate_size=96,
         max_position_embeddings=256,
     )
+    torch.manual_seed(0)
     BertModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

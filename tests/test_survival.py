@@ -15,10 +15,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import count
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from shutil import copytree, rmtree
 
@@ -28,10 +27,9 @@ from safetensors.torch import load_file
 
 from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.cli import run
-from marsad.config import RunConfig
+from marsad.config import RunConfig, with_values
 from marsad.errors import TrainingError
 from marsad.model_folder import ModelFolder
-from marsad.sections import WindowConfig
 from tests.runs import prepare
 
 SERVER = multiprocessing.get_context("forkserver")
@@ -134,13 +132,30 @@ class Ended:
         return str(lines[0])
 
 
-def start(config: RunConfig, *options: str, fate: Fate | None = None) -> ForkServerProcess:
-    """Start ``marsad train`` with a configuration; stderr goes to ``stderr`` beside its folder."""
+def live(config: RunConfig, *options: str, fate: Fate | None = None) -> Ended:
+    """Let a process run ``marsad train`` until it ends or dies."""
+    (ended,) = live_together(config, *options, fates=[fate or Fate()])
+    return ended
+
+
+def live_together(config: RunConfig, *options: str, fates: Sequence[Fate]) -> list[Ended]:
+    """Let processes, each with its fate, run the same ``marsad train``."""
     arguments = ["train", str(written(config)), *options]
-    stderr = config.output.parent / "stderr"
-    process = SERVER.Process(target=_live, args=(arguments, stderr, fate or Fate()))
-    process.start()
-    return process
+    files = [config.output.parent / f"stderr-{i}" for i in range(len(fates))]
+    processes = [
+        SERVER.Process(target=_live, args=(arguments, stderr, fate))
+        for stderr, fate in zip(files, fates, strict=True)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    codes = [process.exitcode for process in processes]
+    return [
+        Ended(code, stderr.read_text(encoding="utf-8"))
+        for code, stderr in zip(codes, files, strict=True)
+        if code is not None
+    ]
 
 
 def _live(arguments: list[str], stderr: Path, fate: Fate) -> None:
@@ -150,15 +165,6 @@ def _live(arguments: list[str], stderr: Path, fate: Fate) -> None:
     torch.set_num_threads(1)
     fate.begin()
     sys.exit(run(arguments))
-
-
-def live(config: RunConfig, *options: str, fate: Fate | None = None) -> Ended:
-    """Let a process run ``marsad train`` until it ends or dies."""
-    process = start(config, *options, fate=fate)
-    process.join()
-    assert process.exitcode is not None
-    stderr = (config.output.parent / "stderr").read_text(encoding="utf-8")
-    return Ended(process.exitcode, stderr)
 
 
 def written(config: RunConfig) -> Path:
@@ -224,14 +230,9 @@ def base(tiny_encoder: Path, tiny_corpus: Path) -> RunConfig:
 
 
 def placed(config: RunConfig, folder: Path) -> RunConfig:
-    """Return a run with another output folder."""
-    return config.model_copy(update={"output": folder})
-
-
-def changed(config: RunConfig, **values: object) -> RunConfig:
-    """Return a run with other options of training."""
-    train = config.train.model_copy(update=values)
-    return config.model_copy(update={"train": train})
+    """Return a run with another output folder, beside which there is room for other files."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return with_values(config, {"output": str(folder)})
 
 
 @pytest.fixture(scope="module")
@@ -349,7 +350,7 @@ def test_a_file_that_may_not_grow_is_a_full_disk(config: RunConfig, undisturbed:
 
 def test_a_run_that_diverges_leaves_the_older_model(config: RunConfig, undisturbed: Path):
     copytree(undisturbed, config.output)
-    line = live(changed(config, learning_rate=1e6, save_steps=1)).line
+    line = live(with_values(config, {"train.learning_rate": 1e6, "train.save_steps": 1})).line
     found = re.match(r"marsad: step (\d+): the .* is (nan|-?inf); lower train\.learning_rate", line)
     assert found, line
     assert line.endswith(f"{config.output}/checkpoints/checkpoint-{int(found[1]) - 1}")
@@ -362,8 +363,8 @@ def test_a_run_that_diverges_leaves_the_older_model(config: RunConfig, undisturb
 
 
 def test_too_little_memory_ends_a_run_in_one_line(config: RunConfig):
-    greedy = changed(config, batch_size=32, save_steps=1).model_copy(
-        update={"window": WindowConfig(max_tokens=256, overlap=8)}
+    greedy = with_values(
+        config, {"train.batch_size": 32, "train.save_steps": 1, "window.max_tokens": 256}
     )
     line = live(greedy, fate=Fate(r"mkdir .*checkpoint-2$", memory=1 << 23)).line
     assert line.startswith("marsad: memory ran out; lower train.batch_size")
@@ -376,8 +377,7 @@ def test_other_data_is_refused_by_name(config: RunConfig, tmp_path: Path):
     corpus = tmp_path / "train.jsonl"
     lines = Path(config.data.train or "").read_text(encoding="utf-8").splitlines(keepends=True)
     corpus.write_text("".join(lines), encoding="utf-8")
-    data = config.data.model_copy(update={"train": str(corpus)})
-    own = config.model_copy(update={"data": data})
+    own = with_values(config, {"data.train": str(corpus)})
     assert live(own, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
     corpus.write_text("".join(lines[1:]), encoding="utf-8")
     assert f"an unfinished run that differs in files.{corpus};" in live(own).line
@@ -403,7 +403,6 @@ def test_a_command_gives_the_same_bits_twice(base: RunConfig, tmp_path: Path, th
     folders = []
     for seed in (1, 2):
         own = placed(base, tmp_path / str(seed) / "tiny")
-        own.output.parent.mkdir()
         subprocess.run(
             command(own),
             env=environment(threads) | {"PYTHONHASHSEED": str(seed)},

@@ -263,7 +263,7 @@ def test_running_mean_is_what_is_scored_and_kept(regularised):
         assert torch.equal(best[name], mean), name
     assert not torch.equal(best["tags.weight"], last["tags.weight"].detach())
     score, step = trainer.checkpoints.best()
-    assert step == len(steps_of(config, "loss"))
+    assert step == trainer.average.updates == len(steps_of(config, "loss"))
     with trainer.average.applied():
         assert trainer.dev_score()["score"] == pytest.approx(score)
 
@@ -377,10 +377,11 @@ def test_bf16_computes_coarser_and_keeps_whole_weights(tiny_config: RunConfig):
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
 
 
-def test_what_is_scored_is_the_model_in_fp32(tiny_config: RunConfig):
-    """A reader of the saved model has no bf16: scores and calibration must be of what it sees."""
+def test_what_is_calibrated_is_the_model_in_fp32(tiny_config: RunConfig):
+    """A reader of the saved model has no bf16: its calibration must be of what it sees."""
     config = changed(tiny_config, "scored", train={"precision": "bf16", "epochs": 0.1})
-    trainer = trained(config)
+    trainer = ready(config)
+    trainer.go_on(None)
     plain = MarsadModel(trainer.model.encoder, "joint", config.model)
     plain.load_state_dict(trainer.model.state_dict())
     row = trainer.train_dataset[0]

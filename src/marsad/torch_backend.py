@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class TorchBackend:
-    """Runs a model in fp32, wherever its weights are."""
+    """Runs a model wherever its weights are, in fp32; while it learns in bf16, in that."""
 
     batch_tokens = 2048
 

@@ -22,7 +22,7 @@ from transformers.trainer_utils import IntervalStrategy
 from marsad.adversary import Adversary
 from marsad.averaging import WeightAverage
 from marsad.checkpoints import Checkpoints
-from marsad.errors import TrainingError
+from marsad.errors import ConfigError, TrainingError
 from marsad.objective import Objective, count_targets
 from marsad.sampling import EpochSampler
 from marsad.text.batches import Batch
@@ -49,6 +49,10 @@ class DocumentTrainer(Trainer):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(eval_dataset=[], **kwargs)
+        if average and self.is_fsdp_enabled:
+            raise ConfigError(
+                "train.ema: no mean is kept of weights in shards; leave out one of them"
+            )
         self.objective: Objective = objective.to(self.args.device)
         self.sampler = sampler
         self.dev_score = dev_score
@@ -143,7 +147,7 @@ class DocumentTrainer(Trainer):
         metrics = {f"eval_{name}": value for name, value in self.dev_score().items()}
         score, step = metrics["eval_score"], self.state.global_step
         if self.checkpoints.is_best(score, step):
-            weights = self.accelerator.get_state_dict(self.model_wrapped)
+            weights = self.accelerator.get_state_dict(self.model)
             if self.args.should_save:
                 self.checkpoints.keep_best(weights, score, step)
         return metrics
