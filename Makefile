@@ -21,10 +21,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test stress fuzz bench-train format clean
+.PHONY: help run test test-slow stress fuzz bench-train format clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(MODEL)/README.md $(MODEL)/daraa.jsonl  ## train, evaluate, export, and read the Daraa article
 	@$(BIN)/marsad predict $(ARTICLE) --model $(MODEL) --format table
@@ -35,7 +35,10 @@ test: .venv/dev.stamp  ## ruff, mypy and pytest; no network
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile
+
+test-slow: .venv/dev.stamp  ## the tests that take more than a few seconds each
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile -m slow
 
 stress: $(MODEL)/metrics.stamp  ## the test sentences rewritten in 45 ways, with a report; takes minutes
 	$(BIN)/marsad evaluate $(MODEL) data/corpus/test.jsonl --stress --report $(MODEL)/stress.html
