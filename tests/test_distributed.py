@@ -137,11 +137,12 @@ def launch(*command: str, **variables: str) -> None:
     )
 
 
-def test_all_heads_learn_something_from_each_corpus(alone: Path):
+def test_the_run_of_one_process_learns_something(alone: Path):
     """Otherwise the other tests would prove little."""
-    lines = [line for line in log_of(alone) if "loss" in line]
-    assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
-    assert lines[-1]["loss"] < lines[0]["loss"] / 2
+    lines = log_of(alone)
+    steps = [line["step"] for line in lines if "loss" in line]
+    assert steps == list(range(1, len(steps) + 1))
+    assert lines[-1]["eval_score"] > 0
 
 
 def test_a_batch_in_parts_is_the_batch(config: RunConfig, alone: Path):
@@ -212,13 +213,17 @@ sys.exit(run(["train", *sys.argv[1:]]))
 
 
 @pytest.mark.slow
-def test_weights_in_shards_learn_the_same(config: RunConfig, alone: Path, tmp_path: Path):
+def test_weights_in_shards_learn_the_same(config: RunConfig, tmp_path: Path):
     script = tmp_path / "sharded.py"
     script.write_text(SHARDED, encoding="utf-8")
     options = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP"
     layer = "--fsdp_transformer_layer_cls_to_wrap BertLayer"
-    launch(
-        "accelerate", "launch", *options.split(), *layer.split(),
-        "--num_processes", str(PROCESSES), str(script), str(written(config)),
-    )  # fmt: skip
-    assert_close(config.output, alone)
+    shard = ("accelerate", "launch", *options.split(), *layer.split(), "--num_processes", "2")
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        launch(*shard, str(script), str(written(config)))
+    assert b"train.ema: no mean is kept of weights in shards" in caught.value.stderr
+    own = with_values(config, {"train.ema": 0.0})
+    launch(*shard, str(script), str(written(own)), "--restart")
+    whole = placed(own, tmp_path / "whole" / "tiny")
+    assert live(whole).code == 0
+    assert_close(own.output, whole.output)

@@ -5,6 +5,7 @@ from statistics import mean
 import pytest
 
 from marsad.benchmarks import open_benchmark
+from marsad.checkpoints import FOLDER
 from marsad.cli import run
 from marsad.config import RunConfig, load_config, with_values
 from marsad.corpus import read_corpus
@@ -133,7 +134,10 @@ def test_killed_fold_goes_on(
         patch.setattr("marsad.repeats.train", killed_in_the_second)
         with pytest.raises(KeyboardInterrupt):
             cross_validate(config, folds=2)
-    before, log = stamps(quick.output / "folds"), quick.output / "folds" / "2" / "metrics.jsonl"
+    before, log = (
+        stamps(quick.output / "folds"),
+        quick.output / "folds" / "2" / FOLDER / "metrics.jsonl",
+    )
     lines = [t for t in log.read_text(encoding="utf-8").splitlines() if '"epoch": 1.0' in t]
     cross_validate(config, folds=2)
     after = stamps(quick.output / "folds")

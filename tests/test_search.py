@@ -16,6 +16,7 @@ import optuna
 import pytest
 import yaml
 
+from marsad.checkpoints import FOLDER
 from marsad.cli import run
 from marsad.config import RunConfig, load_config, with_values
 from marsad.document import Document
@@ -390,7 +391,7 @@ def test_search_that_is_killed_in_a_run_goes_on(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    _wait_for(config.output / "trials" / "1" / "metrics.jsonl", process)
+    _wait_for(config.output / "trials" / "1" / FOLDER / "metrics.jsonl", process)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     running = [trial.number for trial in study_of(config).trials if not trial.state.is_finished()]

@@ -413,18 +413,24 @@ def test_a_command_gives_the_same_bits_twice(base: RunConfig, tmp_path: Path, th
     assert_same(*folders)
 
 
-def deeds_of(config: RunConfig, note: Path) -> list[str]:
-    """Let a run end undisturbed and return what it did to files in its folder."""
-    assert live(config, fate=Fate(str(config.output), number=0, note=note)).code == 0
-    return note.read_text().splitlines()
+def moments_of(config: RunConfig, note: Path) -> Iterator[tuple[int, str]]:
+    """Let a run end undisturbed; yield number and words of its deeds, the last of each kind."""
+    assert live(config, fate=Fate(in_folder(config), number=0, note=note)).code == 0
+    deeds = dict(enumerate(note.read_text().splitlines(), start=1))
+    kinds = {re.sub(r"\.\w{8}(?=[. ]|$)", "", deed): number for number, deed in deeds.items()}
+    yield from ((number, deeds[number]) for number in sorted(kinds.values()))
+
+
+def in_folder(config: RunConfig) -> str:
+    """Return the pattern of a run's deeds in its folder."""
+    return f"{config.output}/(?!filler)"
 
 
 @pytest.mark.slow
 def test_a_run_may_be_killed_before_any_deed(config: RunConfig, undisturbed: Path, tmp_path: Path):
-    deeds = deeds_of(config, tmp_path / "deeds")
-    for number, deed in enumerate(deeds, start=1):
+    for number, deed in moments_of(config, tmp_path / "deeds"):
         rmtree(config.output)
-        ended = live(config, fate=Fate(str(config.output), number=number))
+        ended = live(config, fate=Fate(in_folder(config), number=number))
         assert ended.code == -signal.SIGKILL, deed
         assert live(config).code == 0, deed
         assert_same(config.output, undisturbed)
@@ -435,15 +441,12 @@ def test_the_disk_may_be_full_before_any_deed(
     small_disk: RunConfig, undisturbed: Path, tmp_path: Path
 ):
     filler = small_disk.output / "filler"
-    deeds = deeds_of(small_disk, tmp_path / "deeds")
-    for number, deed in enumerate(deeds, start=1):
+    for number, deed in moments_of(small_disk, tmp_path / "deeds"):
         for path in small_disk.output.iterdir():
             path.unlink()
-        ended = live(
-            small_disk, fate=Fate(f"{small_disk.output}/(?!filler)", number=number, fill=filler)
-        )
+        ended = live(small_disk, fate=Fate(in_folder(small_disk), number=number, fill=filler))
         assert ended.code == 0 or ended.line, deed
-        filler.unlink(missing_ok=True)
+        filler.unlink()
         assert live(small_disk).code == 0, deed
         assert_same(small_disk.output, undisturbed)
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import marsad
+from marsad.checkpoints import FOLDER
 from marsad.config import RunConfig, load_config, with_values
 from marsad.document import Document, Sentence
 from marsad.errors import ConfigError
@@ -52,7 +53,15 @@ def trained(config: RunConfig) -> DocumentTrainer:
 
 def steps_of(config: RunConfig, name: str) -> list[float]:
     """Return what the log says of each step."""
-    lines = (config.output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (
+            log
+            if (log := config.output / FOLDER / "metrics.jsonl").exists()
+            else config.output / "metrics.jsonl"
+        )
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     return [entry[name] for entry in map(json.loads, lines) if name in entry]
 
 

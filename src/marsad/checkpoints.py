@@ -20,6 +20,7 @@ FOLDER = "checkpoints"
 _SEAL = "sealed.safetensors"  # written last; holds the running mean of the weights, if there is one
 _BEST = "best.safetensors"
 _RUN = "run.json"
+_LOG = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Checkpoints:
     """The folder of a run's checkpoints."""
 
     path: Path
+
+    @property
+    def log(self) -> Path:
+        """The log of the run; the model folder has it when it is done."""
+        return self.path / _LOG
 
     def open(self, run: dict[str, object]) -> Path | None:
         """Start or go on: return the newest sealed checkpoint, None where there is none.

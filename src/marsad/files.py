@@ -1,5 +1,6 @@
 """Files of the user: read with a clear word on what is wrong, written whole or not at all."""
 
+import glob
 import hashlib
 import json
 import os
@@ -80,9 +81,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
-        )
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_leading(path), suffix=path.suffix)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); name another") from None
     os.close(handle)
@@ -100,6 +99,17 @@ def atomic_write(path: Path) -> Iterator[TextIO]:
     """Open ``path`` for writing UTF-8; it appears whole at the end of the block or not at all."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
         yield out
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files beside a path whose writers were killed."""
+    for leftover in path.parent.glob(f"{glob.escape(_leading(path))}*"):
+        leftover.unlink(missing_ok=True)
+
+
+def _leading(path: Path) -> str:
+    """Return what the temporary files beside a path begin with."""
+    return f".{path.name}."
 
 
 def sha256(path: Path) -> str:

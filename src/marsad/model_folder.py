@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from marsad.errors import ModelError
-from marsad.files import atomic_write, sha256
+from marsad.files import atomic_write, remove_leftovers, sha256
 from marsad.labels import Scheme, read_scheme, scheme
 from marsad.sections import Task
 from marsad.text.cleaning import Cleaning, read_cleaning
@@ -64,6 +64,11 @@ class ModelFolder:
         """Remove what was made from a checkpoint that is about to be replaced."""
         for role in self.DERIVED:
             self[role].unlink(missing_ok=True)
+
+    def remove_leftovers(self) -> None:
+        """Remove what a writer that was killed left of files half written."""
+        for name in (*self.FILES.values(), self.CHECKSUMS):
+            remove_leftovers(self.path / name)
 
     def write_checksums(self) -> None:
         """Write ``SHA256SUMS`` in the format of ``sha256sum``."""

@@ -54,6 +54,7 @@ class RunLog(TrainerCallback):
 def _done(line: bytes, step: int) -> bool:
     """Say whether a line is whole and of a step up to the given one."""
     try:
-        return line.endswith(b"\n") and bool(json.loads(line)["step"] <= step)
-    except (ValueError, KeyError):
+        record = json.loads(line)
+        return line.endswith(b"\n") and bool(record["step"] <= step and record["seconds"] >= 0)
+    except (ValueError, KeyError, TypeError):
         return False  # the run was killed while it wrote it, or the file is no log

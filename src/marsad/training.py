@@ -2,13 +2,13 @@
 
 import errno
 import logging
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from datasets import Dataset
 from safetensors import SafetensorError
 from torch import Tensor
@@ -26,7 +26,7 @@ from marsad.config import RunConfig
 from marsad.encoders.loading import Encoder, load_encoder
 from marsad.errors import ConfigError, TrainingError
 from marsad.evaluation import score_reader
-from marsad.files import atomic_write, sha256
+from marsad.files import atomic_path, atomic_write, sha256
 from marsad.frequencies import labels_held, tag_counts, type_counts
 from marsad.heads import train_heads
 from marsad.labels import SCHEME_FILE, scheme
@@ -37,6 +37,7 @@ from marsad.model_folder import ModelFolder, ModelSettings
 from marsad.modeling import MarsadModel, save_model, without_pooler
 from marsad.objective import Objective
 from marsad.optimization import build_optimizer, freeze
+from marsad.processes import this_process
 from marsad.reader import Reader
 from marsad.run_log import RunLog
 from marsad.sampling import EpochSampler, repeat_factors
@@ -49,7 +50,13 @@ from marsad.trainer import DocumentTrainer, Progress
 log = logging.getLogger(__name__)
 
 # How the libraries that write checkpoints put it when a disk is full.
-_DISK_FULL = ("No space left on device", "PytorchStreamWriter failed", "File too large")
+_DISK_FULL = (
+    "No space left on device",
+    "File too large",
+    "PytorchStreamWriter failed",
+    "iostream error",
+    "inline_container.cc",
+)
 
 
 def train(
@@ -73,28 +80,38 @@ def train(
     dev = open_benchmark(config.data.dev, source=config.data.corpora)
     check_corpora(config.data)
     checkpoints = Checkpoints(config.output / FOLDER)
-    with PartialState().main_process_first():
-        if restart and PartialState().is_main_process:
-            checkpoints.remove()
-        last = checkpoints.open(run_record(config))
+    with failures_explained(checkpoints):
+        with this_process().main_process_first():
+            if restart and this_process().is_main_process:
+                checkpoints.remove()
+            last = checkpoints.open(run_record(config))
+        return _train(config, dev, checkpoints, last, progress)
+
+
+def _train(
+    config: RunConfig,
+    dev: Benchmark,
+    checkpoints: Checkpoints,
+    last: Path | None,
+    progress: Progress | None,
+) -> ModelFolder:
     set_seed(config.seed)
     encoder = load_encoder(config.encoder, dropout=config.model.encoder_dropout)
-    settings = model_settings(config, encoder)
-    with PartialState().main_process_first():
-        windows = load_windows(config.data, encoder.tokenizer.backend_tokenizer, settings)
+    tokenizer, settings = encoder.tokenizer.backend_tokenizer, model_settings(config, encoder)
+    with this_process().main_process_first():
+        windows = load_windows(config.data, tokenizer, settings)
     model = build_model(config, encoder)
-    reader = Reader(encoder.tokenizer.backend_tokenizer, settings, TorchBackend(model))
-    with failures_explained(checkpoints):
-        trainer = build_trainer(model, config, windows, reader, dev, checkpoints, progress)
-        if config.train.heads_first.epochs and last is None:
-            train_heads(trainer, config)
-        trainer.go_on(last)
-    if not PartialState().is_main_process:
+    reader = Reader(tokenizer, settings, TorchBackend(model))
+    trainer = build_trainer(model, config, windows, reader, dev, checkpoints, progress)
+    if config.train.heads_first.epochs and last is None:
+        train_heads(trainer, config)
+    trainer.go_on(last)
+    if not this_process().is_main_process:
         return ModelFolder(config.output)
     model.load_state_dict(checkpoints.best_weights())
     merge_adapters(model)
     calibration = fit_on(dev, list(reader.judge(dev.documents)), config)
-    folder = save_run(model, config, settings, encoder, calibration)
+    folder = save_run(model, config, settings, encoder, calibration, log=checkpoints.log)
     checkpoints.remove()
     return folder
 
@@ -170,7 +187,7 @@ def build_trainer(
         train_dataset=windows,
         data_collator=Collator(reader.settings.special),
         optimizers=(build_optimizer(model, options), None),
-        callbacks=[RunLog(ModelFolder(config.output)["log"])],
+        callbacks=[RunLog(checkpoints.log)],
     )
 
 
@@ -180,7 +197,7 @@ def training_arguments(config: RunConfig) -> TrainingArguments:
     Raises:
         ConfigError: the batch cannot be parted among the processes.
     """
-    options, processes = config.train, PartialState().num_processes
+    options, processes = config.train, this_process().num_processes
     parts = processes * options.accumulate
     if options.batch_size % parts:
         raise ConfigError(
@@ -282,15 +299,20 @@ def save_run(
     settings: ModelSettings,
     encoder: Encoder,
     calibration: Calibration,
+    *,
+    log: Path,
 ) -> ModelFolder:
-    """Write the model folder: weights, config, tokenizer, labels, calibration and exact run."""
+    """Write the model folder: weights, config, tokenizer, labels, calibration, run and its log."""
     folder = ModelFolder(config.output)
     folder.path.mkdir(parents=True, exist_ok=True)
+    folder.remove_leftovers()
     folder.remove_derived()
     encoder.tokenizer.save_pretrained(folder.path)
     folder["labels"].write_bytes(SCHEME_FILE.read_bytes())
     with atomic_write(folder["run"]) as out:
         out.write(config.to_yaml())
+    with atomic_path(folder["log"]) as temporary:
+        shutil.copyfile(log, temporary)
     save_model(model, folder, settings)
     write_calibration(calibration, folder, CHECKPOINT)
     folder.write_checksums()
