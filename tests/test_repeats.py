@@ -10,6 +10,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from marsad.benchmarks import open_benchmark
+from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.cli import run
 from marsad.config import RunConfig, load_config, with_values
 from marsad.document import Document
@@ -129,7 +130,7 @@ def test_killed_seed_goes_on_and_finished_ones_stay(quick: RunConfig, tmp_path: 
     train_once(runs[1])
     train_until(runs[2], 2)  # there is a checkpoint of the first epoch
     before = stamps(quick.output / "seeds")
-    log = ModelFolder(runs[2].output)["log"]
+    log = Checkpoints(runs[2].output / FOLDER).log
     lines = [
         text for text in log.read_text(encoding="utf-8").splitlines() if '"epoch": 1.0' in text
     ]
@@ -137,8 +138,8 @@ def test_killed_seed_goes_on_and_finished_ones_stay(quick: RunConfig, tmp_path: 
     after = stamps(quick.output / "seeds")
     assert before.keys() == {"1"}
     assert after["1"] == before["1"]
-    assert set(lines) <= set(log.read_text(encoding="utf-8").splitlines())  # not trained twice
     own = ModelFolder(runs[2].output)
+    assert set(lines) <= set(own["log"].read_text(encoding="utf-8").splitlines())  # not twice
     assert own["weights"].read_bytes() == whole["weights"].read_bytes()
 
 

@@ -53,15 +53,9 @@ def trained(config: RunConfig) -> DocumentTrainer:
 
 def steps_of(config: RunConfig, name: str) -> list[float]:
     """Return what the log says of each step."""
-    lines = (
-        (
-            log
-            if (log := config.output / FOLDER / "metrics.jsonl").exists()
-            else config.output / "metrics.jsonl"
-        )
-        .read_text(encoding="utf-8")
-        .splitlines()
-    )
+    logs = (config.output / "metrics.jsonl", config.output / FOLDER / "metrics.jsonl")
+    log = next(path for path in logs if path.exists())
+    lines = log.read_text(encoding="utf-8").splitlines()
     return [entry[name] for entry in map(json.loads, lines) if name in entry]
 
 

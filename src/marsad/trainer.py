@@ -43,12 +43,14 @@ class DocumentTrainer(Trainer):
         sampler: EpochSampler,
         dev_score: DevScore,
         checkpoints: Checkpoints,
+        optimizers: tuple[torch.optim.Optimizer, None],
         average: WeightAverage | None = None,
         adversary: Adversary | None = None,
         progress: Progress | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(eval_dataset=[], **kwargs)
+        self.optimizer, _ = optimizers  # refused as an argument where weights are sharded
         if average and self.is_fsdp_enabled:
             raise ConfigError(
                 "train.ema: no mean is kept of weights in shards; leave out one of them"
