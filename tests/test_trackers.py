@@ -1,0 +1,39 @@
+"""Trackers: the metrics of a run where TensorBoard and trackio read them."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from marsad.config import RunConfig, with_values
+from marsad.training import train
+
+
+def test_tensorboard_has_a_value_a_step(
+    run_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "board"))
+    folder = train(with_values(run_config, {"train.trackers": ["tensorboard"], "train.epochs": 1}))
+    lines = folder["log"].read_text(encoding="utf-8").count('"loss"')
+    (events,) = (tmp_path / "board").rglob("events.out.*")
+    board = EventAccumulator(str(events)).Reload()
+    assert len(board.Scalars("train/loss")) == lines > 1
+    assert [value.step for value in board.Scalars("eval/score")] == [lines]
+
+
+@pytest.mark.slow
+def test_trackio_has_a_value_a_step(
+    run_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    folder = train(with_values(run_config, {"train.trackers": ["trackio"], "train.epochs": 1}))
+    lines = folder["log"].read_text(encoding="utf-8").count('"loss"')
+    (database,) = (tmp_path / "trackio").rglob("*.db")
+    with sqlite3.connect(database) as tables:
+        logged = [row[0] for row in tables.execute("SELECT metrics FROM metrics")]
+    assert (
+        sum("train/loss" in bytes(metrics).decode("utf-8", "replace") for metrics in logged)
+        == lines
+        > 1
+    )
