@@ -68,9 +68,13 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, documents: list[Docum
 
 @pytest.fixture(scope="session")
 def tiny_corpus(tmp_path_factory: pytest.TempPathFactory, documents: list[Document]) -> Path:
-    """A folder with train, dev and test files of a few documents each."""
+    """A folder with train, dev and test files of a few documents each.
+
+    ``known`` holds those of train: a dev part that a tiny model has something right in.
+    """
     folder = tmp_path_factory.mktemp("corpus")
     parts = {"train": documents[:6], "dev": documents[6:9], "test": documents[9:12]}
+    parts["known"] = parts["train"]
     for name, part in parts.items():
         lines = "".join(document.to_json() + "\n" for document in part)
         (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")

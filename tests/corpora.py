@@ -10,6 +10,20 @@ Vote = tuple[str, int, int]  # text, for, against
 VOTE_FIELDS = ("accept", "event_type", "id", "label", "reject", "text", "total")
 
 
+def write_corpora(folder: Path) -> Path:
+    """Write all public corpora, small, and return their folder."""
+    folder.mkdir(exist_ok=True)
+    named = [("زار", "O"), ("خالد", "B-PERS"), ("حلب", "B-LOC")]
+    write_anercorp(folder, [named] * 90)
+    write_wojood(folder, [[("سعيد", "B-PERS"), ("عاد", "O")], [("درعا", "B-GPE B-ORG")]])
+    texts = [f"قصفت المدفعية القرية {i}" for i in range(30)]
+    votes = {
+        "assault": [(text, 3 * (i % 2), 1) for i, text in enumerate(texts)],
+        "protest": [(text, 0, 3) for text in texts[10:]],
+    }
+    return write_votes(folder, **votes)
+
+
 def write_anercorp(folder: Path, sentences: Iterable[Tagged], *, name: str = "train") -> Path:
     """Write a file of ANERcorp and return the folder of the corpora."""
     return _write_tokens(folder / "anercorp" / f"camel_{name}.txt", sentences, folder)

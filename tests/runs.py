@@ -20,7 +20,7 @@ def prepare(config: RunConfig) -> DocumentTrainer:
     return build_trainer(
         model,
         config,
-        load_windows(config.data, tokenizer, settings),
+        load_windows(config.data, tokenizer, settings, oversample=config.train.oversample),
         Reader(tokenizer, settings, TorchBackend(model)),
         open_benchmark(config.data.dev),
         Checkpoints(config.output / FOLDER),

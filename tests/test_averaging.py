@@ -52,10 +52,11 @@ def averaged(steps: int, decay: float = 0.9) -> tuple[Small, WeightAverage]:
 @pytest.mark.parametrize("decay", [0.05, 0.5, 0.999])
 @pytest.mark.parametrize("steps", [1, 2, 30])
 def test_mean_is_the_one_kept_by_hand(decay: float, steps: int):
-    """The decay of update k is the lower of the given one and (1 + k) / (10 + k)."""
+    """From the first on; the decay of update k is the lower of its own and (1 + k) / (10 + k)."""
     model = Small()
+    move(model, 0)
     expected = model.first.weight.detach().double().clone()
-    for k in range(1, steps + 1):
+    for k in range(2, steps + 1):
         move(model, k - 1)
         own = min(decay, (1 + k) / (10 + k))
         expected = own * expected + (1 - own) * model.first.weight.detach().double()
@@ -75,11 +76,22 @@ def test_weights_that_stand_still_are_their_own_mean():
         assert all(torch.allclose(before[n], v, atol=1e-6) for n, v in values(model).items())
 
 
+def test_what_was_before_the_first_step_is_no_part_of_it():
+    model = Small()
+    average = WeightAverage(model, 0.999)
+    with torch.no_grad():
+        model.first.weight.fill_(1.0)
+    average.update()
+    with average.applied():
+        assert (model.first.weight == 1).all()
+
+
 def test_first_weights_are_soon_forgotten():
     model = Small()
+    average = WeightAverage(model, 0.999)
     with torch.no_grad():
         model.first.weight.fill_(1e3)
-    average = WeightAverage(model, 0.999)
+    average.update()
     with torch.no_grad():
         model.first.weight.fill_(1.0)
     for _ in range(20):

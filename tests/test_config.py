@@ -31,6 +31,10 @@ def test_complete_configuration_reads_back(tmp_path: Path):
         ("window.overlap=100", "overlap may be at most a quarter"),
         ("task=events", "set model.pooling: first"),
         ("train", "is not key.sub=value"),
+        ("train.epochs=.inf", "train.epochs: Input should be a finite number"),
+        ("data.dev=./data/corpus/train.jsonl", "data: dev: ./data/corpus/train.jsonl is learnt"),
+        ("data.test=data/corpus/train.jsonl", "data: test: data/corpus/train.jsonl is learnt"),
+        ("data.mixture=[{corpus: data/corpus/train.jsonl}]", "a corpus is given twice"),
         ("name.sub=3", "'name' is no section"),
     ],
 )

@@ -57,7 +57,7 @@ def base(tiny_encoder: Path, tiny_corpus: Path, corpora: Path) -> RunConfig:
             "output": "set by each test",
             "data": {
                 "train": str(tiny_corpus / "train.jsonl"),
-                "dev": str(tiny_corpus / "train.jsonl"),  # so that there is something to score
+                "dev": str(tiny_corpus / "known.jsonl"),
                 "test": str(tiny_corpus / "test.jsonl"),
                 "mixture": [{"corpus": name, "share": share} for name, share in parts.items()],
                 "corpora": str(corpora),

@@ -1,15 +1,18 @@
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
 import pytest
 
 from marsad.benchmarks import open_benchmark
-from marsad.checkpoints import FOLDER
+from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.cli import run
 from marsad.config import RunConfig, load_config, with_values
 from marsad.corpus import read_corpus
 from marsad.document import Document
+from marsad.doubts import find_doubts
 from marsad.errors import ConfigError, DataError
 from marsad.evaluation import score_reader
 from marsad.folds import cross_validate, part
@@ -17,9 +20,14 @@ from marsad.formats import jsonl
 from marsad.model_folder import ModelFolder
 from marsad.runtime import open_reader
 from marsad.scoring import score
-from marsad.training import train
 from tests.conftest import ROOT
-from tests.test_repeats import file_of, quick, stamps, train_until  # noqa: F401
+from tests.test_repeats import (  # noqa: F401
+    file_of,
+    killed_in,
+    lines_of_first_epoch,
+    quick,
+    stamps,
+)
 
 
 def on(config: RunConfig, documents: list[Document], path: Path) -> RunConfig:
@@ -115,34 +123,46 @@ def test_figures_are_of_models_that_never_saw_what_they_are_scored_on(
     assert not ModelFolder(quick.output)["weights"].exists()
 
 
-@pytest.mark.slow
 def test_killed_fold_goes_on(
     quick: RunConfig,  # noqa: F811
     documents: list[Document],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    config = on(quick, documents[10:16], tmp_path / "all.jsonl")
-
-    def killed_in_the_second(run: RunConfig, **_: object) -> ModelFolder:
-        if run.output.name == "2":
-            train_until(run, 2)
-            raise KeyboardInterrupt
-        return train(run)
-
+    quick = with_values(quick, {"train.batch_size": 16})
+    config, home = on(quick, documents[9:11], tmp_path / "all.jsonl"), quick.output / "folds"
     with monkeypatch.context() as patch:
-        patch.setattr("marsad.repeats.train", killed_in_the_second)
+        patch.setattr("marsad.repeats.train", killed_in("2"))
         with pytest.raises(KeyboardInterrupt):
             cross_validate(config, folds=2)
-    before, second = stamps(quick.output / "folds"), quick.output / "folds" / "2"
-    log = second / FOLDER / "metrics.jsonl"
-    lines = [t for t in log.read_text(encoding="utf-8").splitlines() if '"epoch": 1.0' in t]
-    cross_validate(config, folds=2)
-    after = stamps(quick.output / "folds")
-    assert before.keys() == {"1"}
-    assert after["1"] == before["1"]
-    whole = (second / "metrics.jsonl").read_text(encoding="utf-8")
-    assert set(lines) <= set(whole.splitlines())
+    before = stamps(home)
+    lines = lines_of_first_epoch(Checkpoints(home / "2" / FOLDER).log)
+    found = cross_validate(config, folds=2)
+    assert before == {"1": stamps(home)["1"]}
+    assert lines
+    assert lines == lines_of_first_epoch(home / "2" / "metrics.jsonl")
+    assert found.pooled.documents == 2
+
+
+@pytest.mark.parametrize("train", [cross_validate, find_doubts])
+@pytest.mark.parametrize("shared", ["id", "text"])
+def test_mixture_that_holds_what_a_fold_holds_out_is_refused(
+    run_config: RunConfig,
+    documents: list[Document],
+    tmp_path: Path,
+    train: Callable[..., object],
+    shared: str,
+):
+    learnt, other = documents[2], documents[10]
+    again = replace(other, id=learnt.id) if shared == "id" else replace(learnt, id="other")
+    mixture = tmp_path / "mixture.jsonl"
+    config = with_values(run_config, {"data.mixture": [{"corpus": str(mixture)}]})
+    jsonl.write([other], mixture)
+    assert len(part(config, 2)) == 2
+    jsonl.write([documents[9], again], mixture)
+    with pytest.raises(ConfigError, match=rf"mixture\.jsonl holds document '{again.id}' of data"):
+        train(config, folds=2)
+    assert not run_config.output.exists()
 
 
 @pytest.mark.parametrize(

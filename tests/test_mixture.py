@@ -26,7 +26,7 @@ from marsad.targets import Row, training_rows
 from marsad.text.cleaning import CLEANINGS
 from marsad.text.windows import SpecialIds
 from tests.conftest import tiny_tokenizer
-from tests.corpora import write_anercorp, write_votes, write_wojood
+from tests.corpora import write_corpora, write_votes, write_wojood
 from tests.oracle import oracle_settings
 
 SETTINGS = oracle_settings(SpecialIds(start=2, end=3, pad=0), max_tokens=64)
@@ -55,16 +55,7 @@ def tokenizer(documents: list[Document]) -> Tokenizer:
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with all public corpora, small."""
-    folder = tmp_path_factory.mktemp("corpora")
-    named = [("زار", "O"), ("خالد", "B-PERS"), ("حلب", "B-LOC")]
-    write_anercorp(folder, [named] * 90)
-    write_wojood(folder, [[("سعيد", "B-PERS"), ("عاد", "O")], [("درعا", "B-GPE B-ORG")]])
-    texts = [f"قصفت المدفعية القرية {i}" for i in range(30)]
-    votes = {
-        "assault": [(text, 3 * (i % 2), 1) for i, text in enumerate(texts)],
-        "protest": [(text, 0, 3) for text in texts[10:]],
-    }
-    return write_votes(folder, **votes)
+    return write_corpora(tmp_path_factory.mktemp("corpora"))
 
 
 @pytest.fixture
@@ -294,14 +285,14 @@ def test_changed_file_is_read_anew(load: Load, tokenizer: Tokenizer, tmp_path: P
 
 @pytest.mark.parametrize("name", ["wojood", "event_gsr"])
 def test_changed_public_corpus_is_read_anew(load: Load, tmp_path: Path, name: str):
-    def write_corpora(label: str, accept: int) -> Path:
+    def with_label(label: str, accept: int) -> Path:
         write_wojood(tmp_path, [[("درعا", f"B-{label}"), ("عاد", "O")]])
         texts = [(f"قصفت المدفعية القرية {i}", accept, 1) for i in range(20)]
         return write_votes(tmp_path, assault=texts, protest=texts)
 
     found = []
     for label, accept in (("GPE", 0), ("LOC", 3)):
-        folder = write_corpora(label, accept)
+        folder = with_label(label, accept)
         found.append(without_share(load((f"public:{name}", 1.0), folder=folder)))
     assert len(found[0]) == len(found[1]) > 0
     assert found[0] != found[1]
@@ -341,5 +332,5 @@ def test_other_tokenizer_cuts_anew(load: Load, tiny_corpus: Path):
 def test_other_code_cuts_anew(load: Load, tiny_corpus: Path, monkeypatch: pytest.MonkeyPatch):
     train = str(tiny_corpus / "train.jsonl")
     before = files_of(load(train=train))
-    monkeypatch.setattr(mixture, "_own_code", lambda: b"another release")
+    monkeypatch.setattr(mixture, "_own_code", lambda: "another release")
     assert not files_of(load(train=train)) & before

@@ -192,7 +192,7 @@ def by_formula(logits: Tensors, targets: Tensors, options: LossConfig, **weights
 def corpus_batch(tiny_encoder, documents: list[Document]) -> dict[str, Tensor]:
     """Windows of two documents of the corpus, with their targets."""
     raw = {"name": "a", "output": "a", "encoder": str(tiny_encoder)}
-    config = RunConfig.model_validate(raw | {"data": dict.fromkeys(("train", "dev", "test"), "a")})
+    config = RunConfig.model_validate(raw | {"data": {"train": "a", "dev": "b", "test": "c"}})
     encoder = load_encoder(config.encoder)
     settings = model_settings(config, encoder)
     annotated = [Annotated(document) for document in documents[:2]]

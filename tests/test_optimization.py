@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
+import torch
 from torch import nn
 from transformers import (
     AutoModel,
@@ -117,11 +118,36 @@ def test_what_is_frozen_is_in_no_group(family: str):
     freeze(model, options)
     *low, last = layers_of(model)
     frozen = {id(p) for layer in low for p in layer.parameters()}
-    frozen |= {id(p) for p in model.encoder.get_input_embeddings().parameters()}
+    frozen |= {id(p) for p in model.encoder.embeddings.parameters()}
+    if family == "electra":
+        frozen |= {id(p) for p in model.encoder.embeddings_project.parameters()}
     names = {id(p): name for name, p in model.named_parameters()}
     rates = rates_and_decays(model, options)
     assert set(rates) == {name for own, name in names.items() if own not in frozen}
     assert {rates[names[id(p)]][0] for p in last.parameters()} == {1e-3}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nothing_is_taken_back_through_frozen_layers(family: str):
+    model = build(family)
+    freeze(model, TrainConfig(freeze_layers=2))
+    ids = torch.ones(1, 4, dtype=torch.long)
+    hidden = model.encoder(input_ids=ids, output_hidden_states=True).hidden_states
+    assert [states.requires_grad for states in hidden] == [False] * 3 + [True] * (LAYERS - 2)
+
+
+def test_piece_vectors_alone_can_be_frozen():
+    model = build()
+    freeze(model, TrainConfig(freeze_embeddings=True))
+    still = {name for name, p in model.named_parameters() if not p.requires_grad}
+    assert still == {"encoder.embeddings.word_embeddings.weight"}
+
+
+def test_rates_cannot_fall_by_layers_that_are_not_there():
+    model = build()
+    model.encoder.encoder.layer = nn.ModuleList()
+    with pytest.raises(ConfigError, match=r"train\.layer_decay"):
+        build_optimizer(model, OPTIONS)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -14,11 +14,11 @@ from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.cli import run
 from marsad.config import RunConfig, load_config, with_values
 from marsad.document import Document
-from marsad.errors import ConfigError, DataError
+from marsad.errors import ConfigError, DataError, TrainingError
 from marsad.evaluation import score_reader
 from marsad.formats import jsonl
 from marsad.model_folder import ModelFolder
-from marsad.repeats import Repeats, adopt, best_scoring, train_once, train_seeds
+from marsad.repeats import Repeats, adopt, best_scoring, is_finished, train_once, train_seeds
 from marsad.runtime import load, open_reader
 from marsad.training import train
 
@@ -27,7 +27,7 @@ from marsad.training import train
 def quick(run_config: RunConfig, documents: list[Document], tmp_path: Path) -> RunConfig:
     """A run of a second that learns something: of what it is scored on it learnt from all.
 
-    Its encoder is the same in every session.
+    Its encoder is the same in every test run.
     """
     encoder = Path(copytree(run_config.encoder, tmp_path / "encoder"))
     torch.manual_seed(1)
@@ -76,6 +76,42 @@ def stop_at(scoring: int) -> Callable[[float, float], None]:
 def train_until(config: RunConfig, scoring: int) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(config, progress=stop_at(scoring))
+
+
+def killed_in(name: str) -> Callable[..., ModelFolder]:
+    """Return a training that is killed after the first epoch of the run of a name."""
+
+    def train_some(config: RunConfig, **_: object) -> ModelFolder:
+        return train(config, progress=stop_at(2) if config.output.name == name else None)
+
+    return train_some
+
+
+def lines_of_first_epoch(log: Path) -> set[str]:
+    """Its scoring and end, with the seconds it took: a second go at it would write others."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    return {line for line in lines if '"epoch": 1.0' in line}
+
+
+def test_killed_seeds_go_on_and_the_best_is_kept(quick: RunConfig, monkeypatch: pytest.MonkeyPatch):
+    quick = with_values(quick, {"train.batch_size": 32})
+    config, home = seeded(quick, 1, 2), quick.output / "seeds"
+    with monkeypatch.context() as patch:
+        patch.setattr("marsad.repeats.train", killed_in("2"))
+        with pytest.raises(KeyboardInterrupt):
+            train_seeds(config)
+    before = stamps(home)
+    lines = lines_of_first_epoch(Checkpoints(home / "2" / FOLDER).log)
+    repeats = train_seeds(config)
+    assert before == {"1": stamps(home)["1"]}
+    assert lines
+    assert lines == lines_of_first_epoch(home / "2" / "metrics.jsonl")
+    scores = {seed: best_scoring(ModelFolder(home / seed))["eval_score"] for seed in ("1", "2")}
+    assert repeats.best == max(scores, key=lambda seed: scores[seed])
+    kept, own = ModelFolder(quick.output), ModelFolder(home / repeats.best)
+    kept.verify()
+    assert kept["weights"].read_bytes() == own["weights"].read_bytes()
+    assert load_config(kept["run"]).seed == int(repeats.best)
 
 
 @pytest.mark.slow
@@ -130,16 +166,13 @@ def test_killed_seed_goes_on_and_finished_ones_stay(quick: RunConfig, tmp_path: 
     train_once(runs[1])
     train_until(runs[2], 2)  # there is a checkpoint of the first epoch
     before = stamps(quick.output / "seeds")
-    log = Checkpoints(runs[2].output / FOLDER).log
-    lines = [
-        text for text in log.read_text(encoding="utf-8").splitlines() if '"epoch": 1.0' in text
-    ]
+    lines = lines_of_first_epoch(Checkpoints(runs[2].output / FOLDER).log)
     train_seeds(seeded(quick, 1, 2))
     after = stamps(quick.output / "seeds")
     assert before.keys() == {"1"}
     assert after["1"] == before["1"]
     own = ModelFolder(runs[2].output)
-    assert set(lines) <= set(own["log"].read_text(encoding="utf-8").splitlines())  # not twice
+    assert lines <= lines_of_first_epoch(own["log"])
     assert own["weights"].read_bytes() == whole["weights"].read_bytes()
 
 
@@ -169,6 +202,44 @@ def test_run_is_trained_again_when_damaged_or_of_other_data(
     jsonl.write(documents[:3], Path(quick.data.dev))
     assert trained_anew(with_values(quick, {"train.warmup": 0.5}))
     assert not trained_anew(with_values(quick, {"train.warmup": 0.5}))
+
+
+def test_finished_run_stays_whatever_cannot_change_it_and_says_why_if_it_does_not(
+    quick: RunConfig, caplog: pytest.LogCaptureFixture
+):
+    quick = with_values(quick, {"train.epochs": 1})
+    folder = train_once(quick)
+    before = stamps(quick.output.parent)
+    other = with_values(
+        quick,
+        {
+            "export.max_loss": 0.5,
+            "data.test": quick.data.dev,
+            "train.trackers": ["tensorboard"],
+        },
+    )
+    assert train_once(other) == folder
+    assert stamps(quick.output.parent) == before
+    assert load_config(folder["run"]) == other
+    folder.verify()
+    assert not caplog.records
+
+    def says(config: RunConfig, reason: str) -> bool:
+        caplog.clear()
+        finished = is_finished(config)
+        (record,) = caplog.records
+        return not finished and f"{folder.path}: made anew, for {reason}" in record.getMessage()
+
+    assert says(with_values(other, {"seed": 5, "train.warmup": 0.5}), "it differs in seed, train")
+    calibration = folder["calibration"].read_bytes()
+    folder["calibration"].write_bytes(calibration + b" ")
+    assert says(other, f"{folder['calibration']}: does not match")
+    folder["calibration"].unlink()
+    assert says(other, "calibration.json is missing")
+    folder["calibration"].write_bytes(calibration)
+    assert is_finished(other)
+    moved = Path(other.data.train or "").rename(folder.path.parent / "moved.jsonl")
+    assert says(with_values(other, {"data.train": str(moved)}), f"{other.data.train}: no such file")
 
 
 @pytest.mark.slow
@@ -220,6 +291,67 @@ def test_adopted_run_replaces_all_of_the_one_before(quick: RunConfig, tmp_path: 
     assert {p.name for p in folder.present()} == {p.name for p in two.present()}
     assert folder["weights"].read_bytes() == two["weights"].read_bytes()
     assert folder["weights"].read_bytes() != one["weights"].read_bytes()
+
+
+def model_of(folder: ModelFolder, words: str) -> dict[str, bytes]:
+    """Write files that stand for those of a model; return them."""
+    folder.path.mkdir(parents=True)
+    for role in ("config", "run", "log", "labels", "calibration", "weights"):
+        folder[role].write_text(words, encoding="utf-8")
+    folder.write_checksums()
+    return files_of(folder)
+
+
+def files_of(folder: ModelFolder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()}
+
+
+def test_older_model_stays_whole_where_the_new_one_cannot_be_copied(quick: RunConfig):
+    folder, own = ModelFolder(quick.output), ModelFolder(quick.output / "seeds" / "1")
+    before, new = model_of(folder, "older"), model_of(own, "newer")
+    run = with_values(quick, {"output": str(own.path)})
+    own["onnx"].mkdir()  # what comes before it can be copied
+    with pytest.raises(TrainingError, match=r"seeds/1 cannot be copied \(Is a directory\)"):
+        adopt(run, folder.path)
+    assert files_of(folder) == before
+    folder.verify()
+    assert {path.name for path in folder.path.iterdir() if path.is_dir()} == {"seeds"}
+    own["onnx"].rmdir()
+    adopt(run, folder.path)
+    folder.verify()
+    assert files_of(folder).keys() == new.keys()
+    assert folder["weights"].read_text(encoding="utf-8") == "newer"
+
+
+@pytest.mark.parametrize("renames", range(7))
+def test_adoption_that_is_killed_leaves_no_mixture_that_loads(
+    quick: RunConfig, monkeypatch: pytest.MonkeyPatch, renames: int
+):
+    folder, own = ModelFolder(quick.output), ModelFolder(quick.output / "seeds" / "1")
+    model_of(folder, "older")
+    new, run = model_of(own, "newer"), with_values(quick, {"output": str(own.path)})
+    rest = ModelFolder(folder.path / ".adopted")  # of another that was killed, by power failure
+    model_of(rest, "never whole")
+    left, replace_whole = [renames + 2], Path.replace  # two are of run.yaml and the checksums
+
+    def killed(path: Path, target: Path) -> Path:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return replace_whole(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            adopt(run, folder.path)
+    weights = folder["weights"]
+    assert not folder["config"].exists() or weights.read_text(encoding="utf-8") == "newer"
+    adopt(run, folder.path)
+    folder.verify()
+    assert {name: data for name, data in files_of(folder).items() if data == b"newer"} == {
+        name: data for name, data in new.items() if name not in ("run.yaml", "SHA256SUMS")
+    }
+    assert not rest.path.exists()
 
 
 @pytest.mark.parametrize("seeds", [(5,), (1, 1), (1, 2, 1)])

@@ -16,7 +16,7 @@ import optuna
 import pytest
 import yaml
 
-from marsad.checkpoints import FOLDER
+from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.cli import run
 from marsad.config import RunConfig, load_config, with_values
 from marsad.document import Document
@@ -29,7 +29,7 @@ from marsad.splits import SHARES
 from marsad.trainer import Progress
 from marsad.training import train
 from tests.conftest import ROOT
-from tests.test_repeats import file_of, quick  # noqa: F401
+from tests.test_repeats import file_of, killed_in, lines_of_first_epoch, quick  # noqa: F401
 
 SPACE = {
     "train.learning_rate": {"low": 1e-5, "high": 1e-1, "log": True},
@@ -66,7 +66,7 @@ class Runs:
         self.configs.append(config)
         self.epochs.append(0)
         folder = ModelFolder(config.output)
-        folder.path.mkdir(parents=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
         with folder["log"].open("w", encoding="utf-8") as out:
             for epoch in range(1, int(config.train.epochs) + 1):
                 score = self.curve(config, epoch)
@@ -166,9 +166,12 @@ def test_killed_search_goes_on_as_if_it_had_not_been(
         except KeyboardInterrupt:
             deaths += 1
     assert deaths == 4
-    states = [trial.state for trial in study_of(config).trials]
-    assert states.count(optuna.trial.TrialState.FAIL) == 4
-    assert len(states) == len(own.configs) == 13 + 4
+    trials = study_of(config).trials
+    assert len(trials) == 13
+    assert len(own.configs) == 13 + 4
+    for trial, same in zip(trials, study_of(whole).trials, strict=True):
+        assert (trial.state, trial.params) == (same.state, same.params)
+        assert trial.intermediate_values == same.intermediate_values
     assert [(t.ending, t.score, t.values) for t in found.trials] == [
         (t.ending, t.score, t.values) for t in expected.trials
     ]
@@ -176,6 +179,62 @@ def test_killed_search_goes_on_as_if_it_had_not_been(
     assert load_config(found.config) == with_values(
         load_config(expected.config), {"output": str(config.output)}
     )
+
+
+def test_killed_trial_goes_on_from_its_checkpoint(
+    quick: RunConfig,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    space = {"train.learning_rate": {"low": 3e-3, "high": 1e-2}}
+    quick = with_values(quick, {"train.batch_size": 32})
+    config = with_values(quick, {"search": {"trials": 1, "space": space}})
+    with monkeypatch.context() as patch:
+        patch.setattr("marsad.search.train", killed_in("0"))
+        with pytest.raises(KeyboardInterrupt):
+            search(config)
+    (killed,), folder = study_of(config).trials, config.output / "trials" / "0"
+    assert not killed.state.is_finished()
+    lines = lines_of_first_epoch(Checkpoints(folder / FOLDER).log)
+    found = search(config)
+    (trial,) = study_of(config).trials
+    assert trial.state.name == "COMPLETE"
+    assert trial.params == killed.params
+    assert found.model == folder
+    assert lines
+    assert lines == lines_of_first_epoch(folder / "metrics.jsonl")
+    assert load_config(found.config).train.learning_rate == killed.params["train.learning_rate"]
+
+
+def test_killed_trial_of_a_search_that_changed_is_tried_again(
+    run_config: RunConfig, tmp_path: Path, runs: Runs
+):
+    def killed_first(config: RunConfig, epoch: int) -> float:
+        if len(runs.configs) == 1 and epoch == 3:
+            raise KeyboardInterrupt
+        return hill(config, epoch)
+
+    runs.curve = killed_first
+    config = searching(run_config, 1)
+    with pytest.raises(KeyboardInterrupt):
+        search(config)
+    moved = with_values(config, {"output": str(config.output.rename(tmp_path / "moved"))})
+    found = search(moved)
+    assert [trial.state.name for trial in study_of(moved).trials] == ["FAIL", "COMPLETE"]
+    assert [path.name for path in (moved.output / "trials").iterdir()] == ["1"]
+    first, second = (own.train for own in runs.configs)
+    assert first == second
+    assert len(found.trials) == 1
+
+
+def test_second_search_in_a_folder_is_refused(run_config: RunConfig, runs: Runs):
+    def another_begins(config: RunConfig, epoch: int) -> float:
+        with pytest.raises(ConfigError, match="another search is at work here"):
+            search(searching(run_config, 1), restart=True)
+        return hill(config, epoch)
+
+    runs.curve = another_begins
+    assert len(search(searching(run_config, 1)).trials) == 1
+    assert len(search(searching(run_config, 2)).trials) == 2
 
 
 def test_failed_trials_do_not_count_and_their_values_are_not_tried_again(
@@ -264,7 +323,7 @@ def test_changed_corpus_is_another_search(
     config = searching(quick, 2)
     search(config)
     jsonl.write(documents[:3], Path(config.data.dev))
-    with pytest.raises(ConfigError, match="differs in files"):
+    with pytest.raises(ConfigError, match="differs in corpora"):
         search(config)
 
 
@@ -351,7 +410,8 @@ def test_file_that_is_no_search_is_refused(run_config: RunConfig, runs: Runs):
 def test_folder_of_any_name_holds_a_search(run_config: RunConfig, runs: Runs, tmp_path: Path):
     output = tmp_path / "بحث 50% #1?x"
     search(searching(with_values(run_config, {"output": str(output)}), 2))
-    assert {path.name for path in output.iterdir()} == {"search.db", "trials", "best.yaml"}
+    names = {"search.db", "search.lock", "trials", "best.yaml"}
+    assert {path.name for path in output.iterdir()} == names
 
 
 def test_configuration_of_the_search_is_the_joint_one_with_a_sound_space():
@@ -401,13 +461,11 @@ def test_search_that_is_killed_in_a_run_goes_on(
     shown = capsys.readouterr().out
     trials = study_of(config).trials
     states = [trial.state.name for trial in trials]
-    assert states == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
-    assert trials[1].params == trials[2].params
-    done = [trials[i] for i in (0, 2, 3)]
-    for trial in done:
+    assert states == ["COMPLETE"] * 3
+    for trial in trials:
         assert f"│ {trial.number} " in shown
         assert f"{trial.value:.3f}" in shown
-    best = max(done, key=lambda trial: trial.value or 0.0)
+    best = max(trials, key=lambda trial: trial.value or 0.0)
     text = (config.output / "best.yaml").read_text(encoding="utf-8")
     assert yaml.safe_load(text)["train"]["learning_rate"] == best.params["train.learning_rate"]
     assert [path.name for path in (config.output / "trials").iterdir()] == [str(best.number)]

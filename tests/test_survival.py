@@ -211,7 +211,7 @@ def base(tiny_encoder: Path, tiny_corpus: Path) -> RunConfig:
             "output": "set by each test",
             "data": {
                 "train": str(tiny_corpus / "train.jsonl"),
-                "dev": str(tiny_corpus / "train.jsonl"),  # so that there is something to score
+                "dev": str(tiny_corpus / "known.jsonl"),
                 "test": str(tiny_corpus / "test.jsonl"),
             },
             "window": {"max_tokens": 96, "overlap": 8},

@@ -10,13 +10,10 @@ from marsad.config import RunConfig, with_values
 from marsad.training import train
 
 
-def test_tensorboard_has_a_value_a_step(
-    run_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "board"))
+def test_tensorboard_has_a_value_a_step(run_config: RunConfig):
     folder = train(with_values(run_config, {"train.trackers": ["tensorboard"], "train.epochs": 1}))
     lines = folder["log"].read_text(encoding="utf-8").count('"loss"')
-    (events,) = (tmp_path / "board").rglob("events.out.*")
+    (events,) = (folder.path / "tensorboard").glob("events.out.*")
     board = EventAccumulator(str(events)).Reload()
     assert len(board.Scalars("train/loss")) == lines > 1
     assert [value.step for value in board.Scalars("eval/score")] == [lines]

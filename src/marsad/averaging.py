@@ -15,23 +15,24 @@ from marsad.modeling import MarsadModel
 class WeightAverage:
     """The exponential moving average of the parameters of a model that learn.
 
-    The decay grows from 1/10 to the given one, so that the first weights, which know nothing, are
-    soon forgotten.
+    It begins with the weights after the first step. The decay grows from 1/4 to the given one, so
+    that the first weights, which know little, are soon forgotten.
     """
 
     def __init__(self, model: MarsadModel, decay: float) -> None:
         self.decay = decay
         self.updates = 0
         self.parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        self.mean = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.mean: dict[str, Tensor] = {}
 
     @torch.no_grad()
     def update(self) -> None:
         """Take the parameters of now into the mean."""
         self.updates += 1
+        if self.updates == 1:
+            self.mean = {name: p.detach().clone() for name, p in self.parameters.items()}
+            return
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        # The trainer moved the model to its device after the mean was begun.
-        self.mean = {name: self.mean[name].to(p.device) for name, p in self.parameters.items()}
         mean = list(self.mean.values())
         torch._foreach_lerp_(mean, list(self.parameters.values()), 1 - decay)
 
@@ -52,8 +53,7 @@ class WeightAverage:
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from what :meth:`state` returned."""
         self.updates = int(state["updates"])
-        for name, mean in self.mean.items():
-            mean.copy_(state[name])
+        self.mean = {name: state[name].to(p.device) for name, p in self.parameters.items()}
 
     @torch.no_grad()
     def _set(self, values: dict[str, Tensor]) -> None:

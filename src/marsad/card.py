@@ -1,48 +1,64 @@
-"""Model cards, computed from the run record alone: no figure in a card is typed."""
+"""Model cards, computed from the record of the run: no figure in a card is typed."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, StrictUndefined
+from pydantic import TypeAdapter, ValidationError
 
-from marsad.benchmarks import HOLD_TRAINING, PREFIX
-from marsad.calibration import Calibration, read_calibration
-from marsad.config import RunConfig, load_config
+from marsad.benchmarks.overlaps import share_texts
+from marsad.benchmarks.provenance import licence_asked, provenance
+from marsad.benchmarks.teaching import teach_realis, teaching_of_entities, teaching_of_events
+from marsad.calibration import Calibration, Curve, read_calibration
+from marsad.config import RunConfig, load_config, with_values
 from marsad.errors import ModelError
 from marsad.fairness import fairness_gaps
-from marsad.files import atomic_write
-from marsad.metrics import Change, Evaluation, Metrics, read_metrics
+from marsad.files import atomic_write, read_records
+from marsad.labels import scheme
+from marsad.metrics import Change, Metrics, read_metrics
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 from marsad.runtime import PREFERENCE
 from marsad.scoring import Score
 from marsad.scoring.uncertainty import Interval
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
-_ENTITIES = (
-    "Finds named entities (12 labels); every mention is an exact slice of the caller's text."
-)
-_EVENTS = (
-    "Gives each sentence the set of event types that it reports (of 23), each with a realis "
-    "(actual, planned or negated)."
-)
-_TASKS = {"joint": f"{_ENTITIES}\n{_EVENTS}", "ner": _ENTITIES, "events": _EVENTS}
 _HUB_TASKS = {
     "entities": ("token-classification", "strict span"),
     "events": ("text-classification", "event type"),
 }
-_OWN_CORPUS = "data/corpus/"
-_OWN_CORPUS_NOTE = (
-    "Texts and annotation of the training corpus were written by a language model, not by people, "
-    "and the events in them are invented; the corpus's dataset card says how.\n"
-)
+_LICENCE = "apache-2.0"
+_SEEDS, _SCORE = "seeds.json", "eval_score"  # as marsad.repeats, which needs torch, writes them
+_SEARCHED, _TRIALS = "best.yaml", "trials"  # likewise marsad.search, which needs optuna
+# What a search or several seeds may change besides the searched values.
+_OF_NO_VALUE = {"output": "any", "seed": 0, "train.seeds": [], "train.trackers": []}
+
+
+@dataclass(frozen=True)
+class SeedFigure:
+    """A figure of each of several runs by its seed, with mean and deviation."""
+
+    values: Mapping[str, float]
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class SeedRuns:
+    """``seeds.json``: the runs of several seeds, and the seed of the one that was kept."""
+
+    best: int
+    figures: Mapping[str, SeedFigure]
 
 
 def write_card(folder: ModelFolder) -> Path:
-    """Write ``README.md`` from ``metrics.json``, ``run.yaml`` and ``config.json``.
+    """Write ``README.md`` from what the folder records and from what the corpora say of themselves.
 
     Raises:
-        ModelError: the model was never evaluated, or a file of the record is missing.
+        DataError: a training corpus that is there is no file of documents.
+        ModelError: the model was never evaluated, or a file of the record is missing or damaged.
     """
     settings = read_settings(folder)
     run_file = folder.require("run", "write cards for folders that `marsad train` wrote")
@@ -73,15 +89,18 @@ def render(
     )
     environment.globals |= {"pct": _percent, "span": _span, "table": _table}
     environment.globals |= {"change": _change, "flips": _flips, "gaps": fairness_gaps}
-    own = any(part.corpus.startswith(_OWN_CORPUS) for part in run.data.parts)
+    seeds = read_seeds(folder, run)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         settings=settings,
         run=run,
         metrics=metrics,
         calibration=calibration,
-        tasks=_TASKS[settings.task],
-        flags=_flags(run, calibration, metrics.evaluations),
-        data_note=_OWN_CORPUS_NOTE if own else "",
+        tasks="\n".join(_tasks(run)),
+        flags=" ".join(_flags(run, calibration, metrics)),
+        chosen=" ".join(_chosen(folder, run, seeds)),
+        seeds=", ".join(seeds.figures[_SCORE].values) if seeds else "",
+        provenance={part.corpus: provenance(part.corpus) for part in run.data.parts},
+        licence_asked=licence_asked(_corpora(run)),
         folder=folder.path,
     )
 
@@ -106,10 +125,11 @@ def card_data(settings: ModelSettings, run: RunConfig, metrics: Metrics) -> Mode
         for part, table in evaluation.scores.tables.items()
         for task, metric in (_HUB_TASKS[part],)
     ]
+    asked = licence_asked(_corpora(run))
     hub_encoder = ":" not in run.encoder and "/" in run.encoder
     return ModelCardData(
         language="ar",
-        license="apache-2.0",
+        license=asked.licence if asked else _LICENCE,
         library_name="marsad",
         pipeline_tag="text-classification" if settings.task == "events" else "token-classification",
         tags=["arabic", "named-entity-recognition", "event-detection", "conflict", "news"],
@@ -121,19 +141,102 @@ def card_data(settings: ModelSettings, run: RunConfig, metrics: Metrics) -> Mode
 
 def seen_before(run: RunConfig, calibration: Calibration, benchmarks: Iterable[str]) -> list[str]:
     """Return which benchmarks hold texts that training, selection or calibration saw."""
-    learnt = [part.corpus for part in run.data.parts]
-    known = [*learnt, run.data.dev, calibration.fitted_on or ""]
-    files = {Path(data).resolve() for data in known if not data.startswith(PREFIX)}
-    public = {run.data.dev, *(name for corpus in learnt for name in HOLD_TRAINING.get(corpus, ()))}
-    return sorted(n for n in benchmarks if n in public or Path(n).resolve() in files)
+    chosen_on = [run.data.dev, *([calibration.fitted_on] if calibration.fitted_on else [])]
+    return share_texts(benchmarks, learnt=_corpora(run), chosen_on=chosen_on)
 
 
-def _flags(run: RunConfig, calibration: Calibration, evaluations: Mapping[str, Evaluation]) -> str:
-    """Say in one sentence what a hasty reader must not miss."""
-    seen = seen_before(run, calibration, evaluations)
+def read_seeds(folder: ModelFolder, run: RunConfig) -> SeedRuns | None:
+    """Return the runs of several seeds that a model is the best of; None where it is of one run.
+
+    A record of other runs, that were made in the folder before, is none.
+
+    Raises:
+        ModelError: ``seeds.json`` is damaged.
+    """
+    path = folder.path / _SEEDS
+    if not path.exists():
+        return None
+    try:
+        found = _seed_runs().validate_json(path.read_bytes())
+        score = found.figures[_SCORE].values[str(found.best)]
+    except (ValidationError, KeyError):
+        raise ModelError(f"{path}: not a record of seeds; train again, or delete it") from None
+    return found if found.best == run.seed and _best_score(folder) in (None, score) else None
+
+
+@cache
+def _seed_runs() -> TypeAdapter[SeedRuns]:
+    return TypeAdapter(SeedRuns)
+
+
+def _best_score(folder: ModelFolder) -> float | None:
+    """Return the dev score that the model was kept of; None where no log says."""
+    if not folder["log"].exists():
+        return None
+    lines = read_records(folder["log"])
+    return max((float(line[_SCORE]) for _, line in lines if _SCORE in line), default=None)
+
+
+def was_searched(folder: ModelFolder, run: RunConfig) -> bool:
+    """Say whether a run's values are those that a search in its folder, or around it, chose."""
+    home = folder.path.resolve()
+    places = [home, *([home.parent.parent] if home.parent.name == _TRIALS else [])]
+    found = [place / _SEARCHED for place in places if (place / _SEARCHED).exists()]
+    own = with_values(run, _OF_NO_VALUE)
+    return any(with_values(load_config(path), _OF_NO_VALUE) == own for path in found)
+
+
+def _chosen(folder: ModelFolder, run: RunConfig, seeds: SeedRuns | None) -> Iterable[str]:
+    """Yield in a sentence each how the run was chosen among others."""
+    if seeds:
+        dev = seeds.figures[_SCORE]
+        yield (
+            f"The model is the best of {len(dev.values)} seeds by dev score (mean ± sd on "
+            f"`{run.data.dev}`: {_percent(dev.mean)} ± {_percent(dev.sd)})."
+        )
+    if was_searched(folder, run):
+        yield f"A search chose values of its configuration by the score on `{run.data.dev}`."
+
+
+def _tasks(run: RunConfig) -> Iterable[str]:
+    """Yield a line for each task, which also says what of it was not taught."""
+    if run.task != "events":
+        caveat = teaching_of_entities(_corpora(run)).caveat("labels")
+        number = "" if caveat else f" ({len(scheme().entities)} labels)"
+        exact = "every mention is an exact slice of the caller's text"
+        yield f"Finds named entities{number}; {exact}. {caveat}".rstrip()
+    if run.task != "ner":
+        caveat = teaching_of_events(_corpora(run)).caveat("event types")
+        number = "" if caveat else f" (of {len(scheme().events)})"
+        realis = "each with a realis (actual, planned or negated)"
+        untaught = "" if teach_realis(_corpora(run)) else " Realis was never taught: ignore it."
+        yield (
+            f"Gives each sentence the set of event types that it reports{number}, {realis}. "
+            f"{caveat}".rstrip()
+            + untaught
+        )
+
+
+def _corpora(run: RunConfig) -> list[str]:
+    return [part.corpus for part in run.data.parts]
+
+
+def _flags(run: RunConfig, calibration: Calibration, metrics: Metrics) -> Iterable[str]:
+    """Yield in a sentence each what a hasty reader must not miss."""
+    seen = seen_before(run, calibration, [*metrics.evaluations, *metrics.seeds, *metrics.stress])
     if seen:
-        return f"Figures on {', '.join(seen)} are on data that training or selection saw."
-    return ""
+        yield f"Figures on {', '.join(seen)} are on data that training or selection saw."
+    if calibration.fitted_on is None:
+        yield "The scores are not calibrated."
+        return
+    curves = {
+        "mentions": calibration.entities if run.task != "events" else None,
+        "event types": calibration.events if run.task != "ner" else None,
+    }
+    raw = [kind for kind, curve in curves.items() if curve == Curve()]
+    if raw:
+        on = f"on `{calibration.fitted_on}`"
+        yield f"The scores of {' and '.join(raw)} are not calibrated: that could not be done {on}."
 
 
 def _percent(share: float) -> str:

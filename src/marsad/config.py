@@ -80,6 +80,14 @@ class RunConfig(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _options_have_something_to_do(self) -> Self:
+        if self.task == "ner" and (self.model.family_thresholds or self.loss.asymmetric):
+            raise ValueError(
+                "task ner has no events: leave out model.family_thresholds and loss.asymmetric"
+            )
+        return self
+
     def to_yaml(self) -> str:
         """Return the complete configuration, defaults included."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -33,7 +33,8 @@ def find_doubts(config: RunConfig, *, folds: int, watch: Watch = iter) -> list[D
         watch: passes documents on, and may show how far they are.
 
     Raises:
-        ConfigError: fewer than two folds, one without documents, or no documents of our own scheme.
+        ConfigError: fewer than two folds, one without documents, no documents of our own scheme, or
+            a file of ``data.mixture`` that holds some of them too.
         DataError: a corpus file is missing or has an error.
     """
     found: list[Disagreement] = []

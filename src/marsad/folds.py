@@ -12,6 +12,7 @@ from pathlib import Path
 from marsad.benchmarks import PREFIX, Benchmark, open_benchmark
 from marsad.calibration import CHECKPOINT, Calibration
 from marsad.config import RunConfig, with_values
+from marsad.corpus import read_corpus
 from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.evaluation import evaluate
@@ -22,6 +23,7 @@ from marsad.reader import Watch
 from marsad.repeats import Repeats, best_scoring, refuse_processes, train_once, write_record
 from marsad.runtime import open_reader
 from marsad.scoring import Scores
+from marsad.sections import MixturePart
 from marsad.seeds import figures
 from marsad.splits import bucket_of
 from marsad.systems import Answers, ask_reader
@@ -62,8 +64,9 @@ def part(config: RunConfig, folds: int) -> list[Fold]:
     """Part the documents of a run's ``data.train``.
 
     Raises:
-        ConfigError: fewer than two folds, one without documents, or no documents of our own scheme.
-        DataError: the corpus file is missing or has an error.
+        ConfigError: fewer than two folds, one without documents, no documents of our own scheme, or
+            a file of ``data.mixture`` that holds some of them too.
+        DataError: a corpus file is missing or has an error.
     """
     if folds < 2:
         raise ConfigError(f"{folds} folds: give at least 2, so that no model reads what it learnt")
@@ -71,12 +74,37 @@ def part(config: RunConfig, folds: int) -> list[Fold]:
     if train is None or train.startswith(PREFIX):
         raise ConfigError(f"data.train: {train}; folds are of documents of ours, so name a file")
     benchmark = open_benchmark(train)
+    for other in config.data.mixture:
+        _refuse_shared(benchmark.documents, other)
     fold_of = {document.id: bucket_of(document.id, folds) for document in benchmark.documents}
     if len(set(fold_of.values())) < folds:
         raise ConfigError(
             f"{train}: {len(fold_of)} documents leave a fold of {folds} empty; give fewer folds"
         )
     return [_fold(number, benchmark, fold_of) for number in range(folds)]
+
+
+def _refuse_shared(documents: Sequence[Document], other: MixturePart) -> None:
+    """Refuse a file from which the run of a fold would learn what the fold holds out.
+
+    Raises:
+        ConfigError: it holds one of the documents, by id or by text.
+        DataError: it is missing or has an error.
+    """
+    if other.corpus.startswith(PREFIX):
+        return
+    ids, texts = {d.id for d in documents}, {_plain(d) for d in documents}
+    for document in read_corpus(Path(other.corpus)):
+        if document.id in ids or _plain(document) in texts:
+            raise ConfigError(
+                f"data.mixture: {other.corpus} holds document {document.id!r} of data.train too, "
+                "and a fold would learn what it holds out; leave it out of one of them"
+            )
+
+
+def _plain(document: Document) -> str:
+    """Return the words of a document, whatever stands between them."""
+    return " ".join(document.text.split())
 
 
 def _fold(number: int, benchmark: Benchmark, fold_of: dict[str, int]) -> Fold:

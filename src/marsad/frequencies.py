@@ -7,6 +7,18 @@ from datasets import Dataset
 
 from marsad.label_sets import Bools, Ints, label_sets
 from marsad.labels import scheme
+from marsad.sections import Task
+
+
+def says_something(windows: Dataset, task: Task) -> bool:
+    """Say whether any annotation in the windows is of what a task learns."""
+    telling = np.flatnonzero(~label_sets().tags.all(axis=1))
+    for row in windows.select_columns(["tags", "events", "groups"]):
+        if task != "events" and np.isin(row["tags"], telling).any():
+            return True
+        if task != "ner" and any(np.max(row[key], initial=-1) >= 0 for key in ("events", "groups")):
+            return True
+    return False
 
 
 def labels_held(windows: Dataset) -> list[frozenset[str]]:

@@ -18,8 +18,10 @@ from tqdm.auto import tqdm
 from transformers import get_linear_schedule_with_warmup
 
 from marsad.config import RunConfig
+from marsad.errors import TrainingError
 from marsad.modeling import MarsadModel
 from marsad.objective import count_targets
+from marsad.optimization import adamw
 from marsad.sampling import EpochSampler
 from marsad.targets import Collator
 from marsad.trainer import DocumentTrainer
@@ -32,6 +34,9 @@ def train_heads(trainer: DocumentTrainer, config: RunConfig) -> None:
 
     The windows are drawn by the shares of the trainer's own epochs, in larger batches, from as many
     of them as the options allow.
+
+    Raises:
+        TrainingError: the loss became no number.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     collator = cast(Collator, trainer.data_collator)
@@ -44,8 +49,8 @@ def train_heads(trainer: DocumentTrainer, config: RunConfig) -> None:
     with trainer.accelerator.autocast():
         features = encode_windows(model, rows, collator)
     parameters = model.head_parameters()
-    optimizer = torch.optim.AdamW(
-        parameters, lr=options.learning_rate, weight_decay=config.train.weight_decay
+    optimizer = adamw(
+        parameters.items(), lambda _: options.learning_rate, config.train.weight_decay
     )
     steps = options.epochs * len(sampler) // WINDOWS
     warmup = int(config.train.warmup * steps)
@@ -59,9 +64,14 @@ def train_heads(trainer: DocumentTrainer, config: RunConfig) -> None:
             with trainer.accelerator.autocast():
                 logits = model.judge(hidden.to(trainer.args.device), targets["sentence_mask"])
             loss = trainer.objective(logits, targets, model.crf, count_targets(targets))
+            if not loss.isfinite():
+                raise TrainingError(
+                    f"the heads' loss is {loss.item()} before the encoder was touched; "
+                    "lower train.heads_first.learning_rate"
+                )
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
             optimizer.step()
             schedule.step()
 

@@ -11,7 +11,9 @@ from tokenizers import Tokenizer
 
 from marsad.benchmarks import Annotated, open_training
 from marsad.errors import DataError
+from marsad.frequencies import labels_held, says_something
 from marsad.model_folder import ModelSettings
+from marsad.sampling import repeat_factors
 from marsad.sections import DataConfig
 from marsad.targets import BY_SENTENCE, BY_TOKEN, Row, training_rows
 from marsad.text.words import count_words
@@ -28,29 +30,42 @@ FEATURES = Features(
 )
 
 
-def check_corpora(data: DataConfig) -> None:
-    """Read every corpus once, before hours are spent on a run.
+def check_corpora(data: DataConfig) -> dict[str, str]:
+    """Read every corpus once, before hours are spent on a run; return a digest of each.
 
     Raises:
         DataError: one is missing, has an error or holds no sentence.
     """
-    for part in data.parts:
-        _read(part.corpus, data.corpora)
+    return {part.corpus: _digest(_read(part.corpus, data.corpora)) for part in data.parts}
 
 
-def load_windows(data: DataConfig, tokenizer: Tokenizer, settings: ModelSettings) -> Dataset:
+def load_windows(
+    data: DataConfig, tokenizer: Tokenizer, settings: ModelSettings, *, oversample: float = 0.0
+) -> Dataset:
     """Cut the corpora of a run into windows, which are kept on disk and used again.
+
+    Args:
+        data: the corpora and their shares.
+        tokenizer: of the encoder.
+        settings: how the model reads.
+        oversample: windows with a label that fewer than this share of their corpus hold come more
+            often, see :func:`repeat_factors`.
 
     Returns:
         Rows of :func:`training_rows`, each with its ``share`` of an epoch.
 
     Raises:
-        DataError: a corpus is missing, has an error or holds no sentence.
+        DataError: a corpus is missing, has an error, or says nothing of what the task learns.
     """
     mapped = []
     for part in data.parts:
         windows = _windows_of(part.corpus, data.corpora, tokenizer, settings)
-        mapped.append(windows.add_column("share", [part.share] * len(windows)))
+        if not says_something(windows, settings.task):
+            raise DataError(
+                f"{part.corpus}: says nothing of what task {settings.task} learns; leave it out"
+            )
+        shares = part.share * repeat_factors(labels_held(windows), oversample)
+        mapped.append(windows.add_column("share", shares.tolist()))
     return concatenate_datasets(mapped)
 
 
@@ -69,7 +84,7 @@ def _windows_of(
         "source": source,
         "tokenizer": tokenizer,
         "settings": settings,
-        "digest": _digest(_read(corpus, source)),
+        "digest": _digest(_read(corpus, source)) + _own_code(),
     }
     try:
         return Dataset.from_generator(_cut, features=FEATURES, gen_kwargs=known_by)
@@ -80,22 +95,21 @@ def _windows_of(
 def _cut(
     corpus: str, source: Path | None, tokenizer: Tokenizer, settings: ModelSettings, digest: str
 ) -> Iterator[Row]:
-    """Yield windows. The digest is a part of the name that they are cached under."""
+    """Yield windows. The digest, of data and code, is in the name that they are cached under."""
     documents = _read(corpus, source)
     for i in range(0, len(documents), TOGETHER):
         yield from training_rows(documents[i : i + TOGETHER], tokenizer, settings)
 
 
 def _digest(documents: Sequence[Annotated]) -> str:
-    """Return a digest of what is cut and of the code that cuts it."""
-    digest = hashlib.sha256(_own_code())
+    digest = hashlib.sha256()
     for item in documents:
         digest.update(repr(item).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
 @cache
-def _own_code() -> bytes:
-    """Return all code and labels of this package."""
+def _own_code() -> str:
+    """Return a digest of all code and labels of this package."""
     files = sorted(p for p in Path(__file__).parent.rglob("*") if p.suffix in (".py", ".yaml"))
-    return b"".join(path.read_bytes() for path in files)
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

@@ -103,26 +103,31 @@ class MarsadModel(nn.Module):
             logits |= {"events": events, "realis": realis}
         return logits
 
-    def head_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters outside the encoder."""
-        return [p for name, p in self.named_parameters() if not name.startswith("encoder.")]
+    def head_parameters(self) -> dict[str, nn.Parameter]:
+        """Return the parameters outside the encoder, by name."""
+        own = self.named_parameters()
+        return {name: p for name, p in own if not name.startswith("encoder.")}
 
 
 @dataclass(frozen=True)
-class _PlainNames:
+class PlainNames:
     """How transformers names the parts of a model of one task."""
 
     architecture: str
     rename: Mapping[str, str]
 
 
-def _plain_names(task: Task, encoder: PreTrainedModel) -> _PlainNames | None:
-    """Return transformers' own names, or None for a joint model, which it has no class for."""
+def plain_names(task: Task, encoder: PreTrainedModel) -> PlainNames | None:
+    """Return transformers' own names, or None for a joint model, which it has no class for.
+
+    Raises:
+        ModelError: transformers' class of the task has no place for the encoder's heads.
+    """
     family = type(encoder).__name__.removesuffix("Model")
     base = f"{encoder.base_model_prefix}."
     if task == "ner":
         rename = {"encoder.": base, "tags.": "classifier."}
-        return _PlainNames(f"{family}ForTokenClassification", rename)
+        return PlainNames(f"{family}ForTokenClassification", rename)
     if task == "events":
         if family != "Bert":
             raise ModelError(f"task events needs a BERT encoder, not {family}; use task joint")
@@ -131,13 +136,13 @@ def _plain_names(task: Task, encoder: PreTrainedModel) -> _PlainNames | None:
             "events.dense.": f"{base}pooler.dense.",
             "events.out.": "classifier.",
         }
-        return _PlainNames(f"{family}ForSequenceClassification", rename)
+        return PlainNames(f"{family}ForSequenceClassification", rename)
     return None
 
 
 def save_model(model: MarsadModel, folder: ModelFolder, settings: ModelSettings) -> None:
     """Write weights and ``config.json``; the heads that transformers has no name for go apart."""
-    plain = _plain_names(model.task, model.encoder)
+    plain = plain_names(model.task, model.encoder)
     state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     config = model.encoder.config.to_dict() | {SETTINGS_KEY: settings.to_config()}
     if plain is None:
@@ -162,7 +167,7 @@ def load_model(folder: ModelFolder, settings: ModelSettings) -> MarsadModel:
     """
     weights = folder.require("weights", "train it, or load one of its ONNX files")
     encoder = without_pooler(AutoModel.from_config(AutoConfig.from_pretrained(folder.path)))  # type: ignore[no-untyped-call]
-    plain = _plain_names(settings.task, encoder)
+    plain = plain_names(settings.task, encoder)
     try:
         state = load_file(weights)
         if plain is not None:

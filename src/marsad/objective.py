@@ -144,7 +144,8 @@ class Objective(nn.Module):
             class_weights=self.type_weights,
             smoothing=options.label_smoothing,
         )
-        return single + any_loss(logits["events"], targets["groups"], self.groups)
+        votes = any_loss(logits["events"], targets["groups"], self.groups)
+        return single + options.event_positive_weight * votes
 
 
 def _told(sets: Tensor) -> Tensor:

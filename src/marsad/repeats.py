@@ -11,15 +11,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfile, rmtree
 from statistics import mean, stdev
 
 from marsad.benchmarks import open_benchmark
 from marsad.checkpoints import FOLDER as CHECKPOINTS
 from marsad.checkpoints import Checkpoints
-from marsad.config import RunConfig, with_values
-from marsad.errors import ConfigError, ModelError
-from marsad.files import atomic_path, atomic_write, read_records, sha256
+from marsad.config import RunConfig, load_config, with_values
+from marsad.errors import ConfigError, MarsadError, TrainingError
+from marsad.files import atomic_write, read_records, sha256
 from marsad.metrics import Spread
 from marsad.mixture import check_corpora
 from marsad.model_folder import ModelFolder
@@ -33,6 +33,7 @@ _TRAINED = [
     role for role in ModelFolder.FILES if role not in {"card", "metrics", "onnx", "onnx_int8"}
 ]
 _NEEDED = {"run", "log", "config", "weights"}
+_STAGED = ".adopted"  # in the folder itself, so that a rename is enough
 
 
 @dataclass(frozen=True)
@@ -147,36 +148,80 @@ def train_once(config: RunConfig, *, restart: bool = False) -> ModelFolder:
 
     Raises:
         MarsadError: what :func:`marsad.training.train` raises.
+        ModelError: the folder holds it, but with a file that was changed since.
     """
     folder, record = ModelFolder(config.output), run_record(config)
     begun = config.output.parent / f"{config.output.name}.json"
-    if begun.exists() and json.loads(begun.read_text(encoding="utf-8")) == record:
+    theirs = json.loads(begun.read_text(encoding="utf-8")) if begun.exists() else {}
+    if theirs == record:
         if is_finished(config):
             log.info("%s: trained before", folder.path)
             Checkpoints(folder.path / CHECKPOINTS).remove()  # killed on its very last step
+            _restate(folder, config)
             return folder
     else:  # what is there is of another run, and must not pass for this one
-        (folder.path / ModelFolder.CHECKSUMS).unlink(missing_ok=True)
+        if (sums := folder.path / ModelFolder.CHECKSUMS).exists():
+            _say_why(folder, _difference(theirs, record) if theirs else f"there is no {begun}")
+            sums.unlink()
         write_record(begun, record)
     return train(config, restart=restart)
 
 
 def is_finished(config: RunConfig) -> bool:
-    """Say whether the folder of a run holds what the run's training ends with, undamaged."""
+    """Say whether the folder of a run holds what the run's training ends with, undamaged.
+
+    Values that do not change training may differ. If it holds something else, the log says what.
+    """
     folder = ModelFolder(config.output)
-    sums = folder.path / ModelFolder.CHECKSUMS
-    if not sums.exists():
+    if not (folder.path / ModelFolder.CHECKSUMS).exists():
         return False
-    listed = {line.rpartition("  ")[2] for line in sums.read_text(encoding="utf-8").splitlines()}
+    reason = _why_not(folder, config)
+    if reason:
+        _say_why(folder, reason)
+    return not reason
+
+
+def _why_not(folder: ModelFolder, config: RunConfig) -> str:
+    """Return why a model is not what a run's training ends with; nothing if it is."""
+    sums = (folder.path / ModelFolder.CHECKSUMS).read_text(encoding="utf-8")
+    listed = {line.rpartition("  ")[2] for line in sums.splitlines()}
     wanted = [role for role in _TRAINED if role in _NEEDED or ModelFolder.FILES[role] in listed]
-    if not all(folder[role].exists() for role in wanted):
-        return False
+    for path in (folder[role] for role in wanted):
+        if not path.exists():
+            return f"{path.name} is missing"
     try:
         folder.verify(*wanted)
-    except ModelError as error:
-        log.warning("made anew: %s", error)
-        return False
-    return folder["run"].read_text(encoding="utf-8") == config.to_yaml()
+        return _difference(run_record(load_config(folder["run"])), run_record(config))
+    except (MarsadError, OSError) as error:  # also of a corpus that is gone
+        return str(error)
+
+
+def _difference(theirs: Mapping[str, object], ours: Mapping[str, object]) -> str:
+    changed = differing(theirs, ours)
+    return f"it differs in {', '.join(changed)}" if changed else ""
+
+
+def differing(theirs: Mapping[str, object], ours: Mapping[str, object]) -> list[str]:
+    """Return the keys of two records whose values differ."""
+    return sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
+
+
+def _say_why(folder: ModelFolder, reason: str) -> None:
+    log.warning("%s: made anew, for %s", folder.path, reason)
+
+
+def _restate(folder: ModelFolder, config: RunConfig) -> None:
+    """Let a finished run's file say the values of today; those that change training are the same.
+
+    Raises:
+        ModelError: a file was changed since the checksums were written.
+    """
+    if folder["run"].read_text(encoding="utf-8") == config.to_yaml():
+        return
+    folder.verify()
+    with atomic_write(folder["run"]) as out:
+        out.write(config.to_yaml())
+    folder.write_checksums()
 
 
 def best_scoring(folder: ModelFolder) -> dict[str, float]:
@@ -191,21 +236,58 @@ def best_scoring(folder: ModelFolder) -> dict[str, float]:
 
 
 def adopt(run: RunConfig, output: Path) -> ModelFolder:
-    """Make a finished run the model of another folder, unless it is that already."""
-    own, folder = ModelFolder(run.output), ModelFolder(output)
+    """Make a finished run the model of another folder, unless it is that already.
+
+    The older model is left as it is until all of the new one has been copied.
+
+    Raises:
+        TrainingError: the new one cannot be copied.
+    """
+    own, folder, staged = (ModelFolder(p) for p in (run.output, output, output / _STAGED))
     adopted = with_values(run, {"output": str(output)})
-    if is_finished(adopted) and sha256(folder["weights"]) == sha256(own["weights"]):
+    rmtree(staged.path, ignore_errors=True)  # of a process that was killed
+    if _is_adopted(folder, own, adopted):
         return folder
-    (folder.path / ModelFolder.CHECKSUMS).unlink(missing_ok=True)
-    for path in folder.present():
-        path.unlink()
-    for path in own.present():
-        with atomic_path(folder.path / path.name) as copy:
-            copyfile(path, copy)
-    with atomic_write(folder["run"]) as out:
-        out.write(adopted.to_yaml())
-    folder.write_checksums()
+    try:
+        _copy(own, staged, adopted)
+        _move(staged, folder)
+    except OSError as error:
+        raise TrainingError(
+            f"{output}: the model of {own.path} cannot be copied ({error.strerror}); "
+            "mend that, or free some space, and run the same command again"
+        ) from error
+    finally:
+        rmtree(staged.path, ignore_errors=True)
     return folder
+
+
+def _is_adopted(folder: ModelFolder, own: ModelFolder, adopted: RunConfig) -> bool:
+    return (
+        is_finished(adopted)
+        and folder["run"].read_text(encoding="utf-8") == adopted.to_yaml()
+        and sha256(folder["weights"]) == sha256(own["weights"])
+    )
+
+
+def _copy(own: ModelFolder, staged: ModelFolder, adopted: RunConfig) -> None:
+    staged.path.mkdir(parents=True)
+    for path in own.present():
+        copyfile(path, staged.path / path.name)
+    with atomic_write(staged["run"]) as out:
+        out.write(adopted.to_yaml())
+    staged.write_checksums()
+
+
+def _move(staged: ModelFolder, folder: ModelFolder) -> None:
+    """Put a model in the place of another: by renames alone, for the folder holds the runs too.
+
+    As long as it is half done there is no ``config.json``, without which nothing is loaded.
+    """
+    for path in (folder["config"], folder.path / ModelFolder.CHECKSUMS, *folder.present()):
+        path.unlink(missing_ok=True)
+    last = (staged["config"], staged.path / ModelFolder.CHECKSUMS)
+    for path in (*(p for p in staged.present() if p not in last), *last):
+        path.replace(folder.path / path.name)
 
 
 def write_record(path: Path, record: Mapping[str, object]) -> None:

@@ -51,7 +51,7 @@ class EpochSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         rng = np.random.default_rng([self.seed, self.epoch])
         chosen = draw(self.shares, len(self), rng)
-        rng.shuffle(chosen)
+        rng.shuffle(chosen)  # a window drawn twice comes as two neighbours
         together = self.batch_size * BATCHES_TOGETHER
         runs = (chosen[i : i + together] for i in range(0, len(chosen), together))
         batches = [batch for run in runs for batch in self._batches(run)]
@@ -66,12 +66,14 @@ def draw(shares: Floats, count: int, rng: np.random.Generator) -> Ints:
     """Draw window numbers so that each comes its share of times, rounded up or down.
 
     Systematic resampling: one random offset, then equal steps over the summed shares, so that the
-    number drawn is always ``count``.
+    number drawn is always ``count``. The windows are shuffled before, so that any two of them may
+    come together.
     """
-    bounds = np.cumsum(shares) * (count / shares.sum())
+    order = rng.permutation(len(shares))
+    bounds = np.cumsum(shares[order]) * (count / shares.sum())
     ticks = np.arange(count) + rng.random()
-    numbers: Ints = np.searchsorted(bounds, ticks, side="right").clip(max=len(shares) - 1)
-    return numbers
+    chosen: Ints = order[np.searchsorted(bounds, ticks, side="right").clip(max=len(shares) - 1)]
+    return chosen
 
 
 def repeat_factors(labels: Sequence[frozenset[str]], threshold: float) -> Floats:

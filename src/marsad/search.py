@@ -2,15 +2,18 @@
 
 Values come from a tree-structured Parzen estimator (Bergstra et al. 2011); a trial whose dev scores
 stay under the median of those before it ends early. The search stands in a SQLite file, so that one
-that was killed goes on: each trial's values depend on the seed, on how many trials ended before it
-and on their scores, and on nothing else. One process searches at a time.
+that was killed goes on, and the trial that ran with it, from its last checkpoint. Each trial's
+values depend on the seed, on how many trials ended before it and on their scores, and on nothing
+else: one process searches at a time.
 """
 
 import json
 import logging
 import math
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +23,7 @@ import numpy as np
 from marsad.config import RunConfig, with_values
 from marsad.errors import ConfigError, MissingExtraError, TrainingError
 from marsad.files import atomic_write
-from marsad.repeats import SCORE, best_scoring, check_data, refuse_processes
+from marsad.repeats import SCORE, best_scoring, check_data, differing, refuse_processes
 from marsad.sections import Choice, Range, SearchConfig
 from marsad.training import run_record, train
 
@@ -32,9 +35,12 @@ try:
 except ModuleNotFoundError:
     raise MissingExtraError("optuna", "hpo") from None
 
+if sys.platform != "win32":
+    import fcntl
+
 log = logging.getLogger(__name__)
 
-DATABASE, TRIALS, BEST = "search.db", "trials", "best.yaml"
+DATABASE, TRIALS, BEST, LOCK = "search.db", "trials", "best.yaml", "search.lock"
 MOST_FAILURES = 3  # in a row
 # What a search may not change: it would compare scores of different things, or lose its runs.
 _FIXED = ("name", "output", "task", "data.dev", "data.test", "train.seeds", "search")
@@ -78,17 +84,44 @@ def search(config: RunConfig, *, restart: bool = False) -> Search:
 
     Raises:
         ConfigError: no ``search``, a space that no run could take, an earlier search of another
-            configuration or data, or several processes.
+            configuration or data, another search at work in the folder, or several processes.
         DataError: a corpus is missing or has an error.
         TrainingError: trials failed one after the other.
     """
     refuse_processes("--search")
     space = check_space(config)
     check_data(config)
-    if restart:
-        _forget(config.output)
-    study = _open(config)
-    _clear(study, config)
+    with _alone(config.output):
+        if restart:
+            _forget(config.output)
+        study = _open(config, space)
+        _clear(study, config)
+        _run_all(study, config, space)
+        return _result(study, config, space)
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Keep other searches out of a folder until the block, or the process, has ended.
+
+    Raises:
+        ConfigError: one is at work there.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / LOCK).open("w", encoding="utf-8") as lock:
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"{output}: another search is at work here; wait for it, or give another output"
+            ) from None
+        except OSError as error:  # some network drives have no locks
+            log.warning("%s: %s; start no other search here", output / LOCK, error.strerror)
+        yield
+
+
+def _run_all(study: optuna.Study, config: RunConfig, space: SearchConfig) -> None:
     failures = 0
     while _finished(study) < space.trials:
         problem = _run_next(study, config, space)
@@ -98,7 +131,6 @@ def search(config: RunConfig, *, restart: bool = False) -> Search:
             raise TrainingError(
                 f"{failures} trials failed one after the other, the last: {problem}"
             )
-    return _result(study, config, space)
 
 
 def check_space(config: RunConfig) -> SearchConfig:
@@ -134,11 +166,10 @@ def _is_whole(choice: Range) -> bool:
     return isinstance(choice.low, int) and isinstance(choice.high, int)
 
 
-def _open(config: RunConfig) -> optuna.Study:
-    """Open or start the study; trials that ran when an earlier process was killed have failed."""
+def _open(config: RunConfig, space: SearchConfig) -> optuna.Study:
+    """Open or start the study, and settle which trials of a process that was killed go on."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = config.output / DATABASE
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         study = optuna.create_study(
             study_name="search",
@@ -151,38 +182,43 @@ def _open(config: RunConfig) -> optuna.Study:
         raise ConfigError(
             f"{path}: not a search; move it away, or forget it by --restart"
         ) from None
-    for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-        log.info("trial %d was killed; its values are tried again", trial.number)
-        study.tell(trial.number, state=TrialState.FAIL)
-    _check_same(study, config)
+    changed = _check_same(study, config, space)
+    for trial in _running(study):
+        if changed or trial.params.keys() != space.space.keys():
+            log.info("trial %d was killed; its values are tried again", trial.number)
+            study.tell(trial.number, state=TrialState.FAIL)
     return study
 
 
-def _check_same(study: optuna.Study, config: RunConfig) -> None:
-    """Check that a study is of this run, and say so in a new one.
+def _check_same(study: optuna.Study, config: RunConfig, space: SearchConfig) -> list[str]:
+    """Check that a study is of this run, and say so in it; return what has changed even so.
+
+    That is the folder's name, and whatever was changed before the first trial ended.
 
     Raises:
         ConfigError: it is of another configuration, space or data.
     """
-    assert config.search is not None
     record = run_record(with_values(config, {"train.seeds": []}))
-    del record["output"]
-    record["search.space"] = config.search.model_dump(mode="json")["space"]
-    theirs = study.user_attrs.get(_RECORD, {})
-    if _ended(study) and theirs != record:
-        changed = sorted(k for k in {*theirs, *record} if theirs.get(k) != record.get(k))
+    record["search.space"] = space.model_dump(mode="json")["space"]
+    changed = differing(study.user_attrs.get(_RECORD, {}), record)
+    if _ended(study) and changed not in ([], ["output"]):
         raise ConfigError(
             f"{config.output / DATABASE}: a search that differs in {', '.join(changed)}; "
             "go on with it as it was, or start anew with --restart"
         )
     study.set_user_attr(_RECORD, record)
+    return changed
+
+
+def _running(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
 
 
 def _run_next(study: optuna.Study, config: RunConfig, space: SearchConfig) -> str | None:
-    """Run a trial and tell the study of it; return the problem where it failed."""
+    """Run a trial, or let a killed one go on, and tell the study; return why it failed, if so."""
     seed = np.random.SeedSequence((config.seed, len(_ended(study)))).generate_state(1)
     study.sampler = optuna.samplers.TPESampler(seed=int(seed[0]))
-    trial = study.ask()
+    trial = _killed(study) or study.ask()
     values = {key: _suggest(trial, key, choice) for key, choice in space.space.items()}
     log.info("trial %d: %s", trial.number, values)
     try:
@@ -199,9 +235,18 @@ def _run_next(study: optuna.Study, config: RunConfig, space: SearchConfig) -> st
     return None
 
 
+def _killed(study: optuna.Study) -> optuna.Trial | None:
+    """Return the trial that ran when a process was killed; suggesting gives the values it has."""
+    running = _running(study)
+    return optuna.Trial(study, running[0]._trial_id) if running else None
+
+
 def _train(config: RunConfig, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
+    known = {*trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values}
+
     def report(epochs: float, score: float) -> None:
-        trial.report(score, math.ceil(epochs))
+        if (step := math.ceil(epochs)) not in known:
+            trial.report(score, step)
         if trial.should_prune():
             raise optuna.TrialPruned
 
@@ -251,15 +296,16 @@ def _best(study: optuna.Study) -> optuna.trial.FrozenTrial | None:
 
 
 def _clear(study: optuna.Study, config: RunConfig) -> None:
-    """Write the best values so far; remove the models of all other trials."""
+    """Write the best values so far; remove the models of all trials that have ended but its."""
     best = _best(study)
     if best is not None:
         assert config.search is not None
         run = with_values(_plain(config), _values(best, config.search))
         with atomic_write(config.output / BEST) as out:
             out.write(run.to_yaml())
+    kept = {str(trial.number) for trial in (best, *_running(study)) if trial}
     for folder in (config.output / TRIALS).glob("*"):
-        if best is None or folder.name != str(best.number):
+        if folder.name not in kept:
             shutil.rmtree(folder)
 
 

@@ -24,7 +24,9 @@ Tracker = Literal["trackio", "tensorboard"]
 class Section(BaseModel):
     """A part of the configuration: frozen, and closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
+    )
 
 
 class MixturePart(Section):
@@ -49,6 +51,17 @@ class DataConfig(Section):
     def _something_to_learn_from(self) -> Self:
         if self.train is None and not self.mixture:
             raise ValueError("give train, mixture or both")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_learnt_from_is_held_out_of_the_rest(self) -> Self:
+        learnt = [Path(part.corpus).resolve() for part in self.parts]
+        for key in ("dev", "test"):  # of public corpora, what is learnt from has names of its own
+            path = getattr(self, key)
+            if not path.startswith("public:") and Path(path).resolve() in learnt:
+                raise ValueError(f"{key}: {path} is learnt from; give another file")
+        if len(set(learnt)) < len(learnt):
+            raise ValueError("mixture: a corpus is given twice; give it once, with a larger share")
         return self
 
     @property
@@ -175,8 +188,8 @@ class TrainConfig(Section):
         0.0,
         ge=0,
         lt=1,
-        description="windows with a label that fewer than this share hold come more often "
-        "(Gupta et al. 2019)",
+        description="windows with a label that fewer than this share of their corpus hold come "
+        "more often (Gupta et al. 2019)",
     )
     precision: Precision = Field("auto", description="auto: bf16 where the device computes in it")
     gradient_checkpointing: bool = Field(False, description="less memory for more time")

@@ -158,7 +158,7 @@ class Collator:
         self.special = special
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-        """Return the fields of a Batch, and the targets as :meth:`MarsadModel.loss` takes them."""
+        """Return the fields of a Batch, and the targets as :class:`Objective` takes them."""
         spans = [row["sentences"] for row in rows]
         batch = make_batch([row["input_ids"] for row in rows], spans, self.special)
         tensors = {name: torch.from_numpy(array) for name, array in batch._asdict().items()}

@@ -55,6 +55,11 @@ class DocumentTrainer(Trainer):
             raise ConfigError(
                 "train.ema: no mean is kept of weights in shards; leave out one of them"
             )
+        if self.is_fsdp_enabled and self.accelerator.state.fsdp_plugin.fsdp_version == 1:
+            raise ConfigError(
+                "FSDP 1 keeps no whole weights to score: launch with --fsdp_version 2 "
+                "(docs/training.md)"
+            )
         self.objective: Objective = objective.to(self.args.device)
         self.sampler = sampler
         self.dev_score = dev_score

@@ -1,18 +1,15 @@
 """Training: annotated documents in, the checkpoint with the best dev score out."""
 
-import errno
-import logging
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from datasets import Dataset
-from safetensors import SafetensorError
 from torch import Tensor
-from transformers import TrainingArguments, set_seed
+from transformers import TrainerCallback, TrainingArguments, set_seed
+from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.trainer_utils import SchedulerType
 
 from marsad import __version__
@@ -24,39 +21,29 @@ from marsad.calibration import CHECKPOINT, Calibration, write_calibration
 from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.config import RunConfig
 from marsad.encoders.loading import Encoder, load_encoder
-from marsad.errors import ConfigError, TrainingError
+from marsad.errors import ConfigError, DataError
 from marsad.evaluation import score_reader
-from marsad.files import atomic_path, atomic_write, sha256
-from marsad.frequencies import labels_held, tag_counts, type_counts
+from marsad.failures import failures_explained
+from marsad.files import sha256
+from marsad.frequencies import tag_counts, type_counts
 from marsad.heads import train_heads
 from marsad.labels import SCHEME_FILE, scheme
 from marsad.lora import add_adapters, merge_adapters
 from marsad.losses import effective_number_weights
 from marsad.mixture import check_corpora, load_windows
 from marsad.model_folder import ModelFolder, ModelSettings
-from marsad.modeling import MarsadModel, save_model, without_pooler
+from marsad.modeling import MarsadModel, plain_names, save_model, without_pooler
 from marsad.objective import Objective
 from marsad.optimization import build_optimizer, freeze
 from marsad.processes import this_process
 from marsad.reader import Reader
 from marsad.run_log import RunLog
-from marsad.sampling import EpochSampler, repeat_factors
-from marsad.sections import Precision
+from marsad.sampling import EpochSampler
+from marsad.sections import Precision, Task
 from marsad.targets import Collator
 from marsad.text.cleaning import CLEANINGS
 from marsad.torch_backend import TorchBackend
 from marsad.trainer import DocumentTrainer, Progress
-
-log = logging.getLogger(__name__)
-
-# How the libraries that write checkpoints put it when a disk is full.
-_DISK_FULL = (
-    "No space left on device",
-    "File too large",
-    "PytorchStreamWriter failed",
-    "iostream error",
-    "inline_container.cc",
-)
 
 
 def train(
@@ -73,18 +60,19 @@ def train(
 
     Raises:
         ConfigError: the folder holds an unfinished run of another configuration.
-        DataError: a corpus file is missing or has an error.
+        DataError: a corpus is missing, has an error, or says nothing of what the run learns.
         ModelError: the encoder cannot be loaded.
         TrainingError: the loss became no number, or memory or disk ran out.
     """
     dev = open_benchmark(config.data.dev, source=config.data.corpora)
-    check_corpora(config.data)
+    check_dev(dev, config.task)
+    record = run_record(config)
     checkpoints = Checkpoints(config.output / FOLDER)
     with failures_explained(checkpoints):
         with this_process().main_process_first():
             if restart and this_process().is_main_process:
                 checkpoints.remove()
-            last = checkpoints.open(run_record(config))
+            last = checkpoints.open(record)
         return _train(config, dev, checkpoints, last, progress)
 
 
@@ -99,7 +87,7 @@ def _train(
     encoder = load_encoder(config.encoder, dropout=config.model.encoder_dropout)
     tokenizer, settings = encoder.tokenizer.backend_tokenizer, model_settings(config, encoder)
     with this_process().main_process_first():
-        windows = load_windows(config.data, tokenizer, settings)
+        windows = load_windows(config.data, tokenizer, settings, oversample=config.train.oversample)
     model = build_model(config, encoder)
     reader = Reader(tokenizer, settings, TorchBackend(model))
     trainer = build_trainer(model, config, windows, reader, dev, checkpoints, progress)
@@ -111,19 +99,44 @@ def _train(
     model.load_state_dict(checkpoints.best_weights())
     merge_adapters(model)
     calibration = fit_on(dev, list(reader.judge(dev.documents)), config)
-    folder = save_run(model, config, settings, encoder, calibration, log=checkpoints.log)
+    folder = save_run(model, config, settings, encoder, calibration, checkpoints)
     checkpoints.remove()
     return folder
 
 
+def check_dev(dev: Benchmark, task: Task) -> None:
+    """Refuse dev documents that a run cannot be scored on.
+
+    Raises:
+        DataError: they annotate nothing of what the task learns.
+    """
+    scored = {"ner": dev.ruler.entities, "events": dev.ruler.events}
+    if not any(scored.get(task, (*dev.ruler.entities, *dev.ruler.events))):
+        raise DataError(f"data.dev: {dev.data} annotates nothing of what task {task} learns")
+
+
 def run_record(config: RunConfig) -> dict[str, object]:
-    """Return what must be the same for a run to go on: configuration, version and data."""
-    files = [config.data.dev, *(part.corpus for part in config.data.parts)]
+    """Return what must be the same for a run to go on: configuration, version, labels and data.
+
+    What has no part in training is left out: where corpora lie, what is tested, exported, tracked.
+
+    Raises:
+        DataError: a corpus is missing, has an error or holds no sentence.
+    """
+    dev = open_benchmark(config.data.dev, source=config.data.corpora)
     return {
         "version": __version__,
-        "scheme": scheme().digest,
-        **config.model_dump(mode="json", exclude={"data": {"corpora"}, "search": True}),
-        "files": {path: sha256(Path(path)) for path in files if not path.startswith(PREFIX)},
+        "labels": sha256(SCHEME_FILE),
+        **config.model_dump(
+            mode="json",
+            exclude={
+                "data": {"corpora", "test"},
+                "train": {"trackers"},
+                "export": True,
+                "search": True,
+            },
+        ),
+        "corpora": {dev.data: dev.digest, **check_corpora(config.data)},
     }
 
 
@@ -135,7 +148,7 @@ def model_settings(config: RunConfig, encoder: Encoder) -> ModelSettings:
         task=config.task,
         pooling=config.model.pooling,
         scheme_digest=scheme().digest,
-        max_tokens=min(config.window.max_tokens, encoder.model.config.max_position_embeddings),
+        max_tokens=min(config.window.max_tokens, encoder.most_tokens),
         overlap=config.window.overlap,
         context=config.window.context,
         special=encoder.special,
@@ -144,7 +157,12 @@ def model_settings(config: RunConfig, encoder: Encoder) -> ModelSettings:
 
 
 def build_model(config: RunConfig, encoder: Encoder) -> MarsadModel:
-    """Return encoder and heads as the run trains them."""
+    """Return encoder and heads as the run trains them.
+
+    Raises:
+        ModelError: the model could not be saved for its task.
+    """
+    plain_names(config.task, encoder.model)
     model = MarsadModel(without_pooler(encoder.model), config.task, config.model)
     if not torch.cuda.is_available():
         model.encoder.set_attn_implementation("eager")  # its backward pass is faster on CPUs
@@ -166,14 +184,14 @@ def build_trainer(
     progress: Progress | None = None,
 ) -> DocumentTrainer:
     """Return a trainer over the windows that keeps the best checkpoint by dev score."""
-    options, labels = config.train, labels_held(windows)
-    shares = np.asarray(windows["share"]) * repeat_factors(labels, options.oversample)
-    adversarial = config.loss.adversarial
-    arguments = training_arguments(config)
+    options, adversarial = config.train, config.loss.adversarial
     return DocumentTrainer(
         objective=build_objective(config, windows),
         sampler=EpochSampler(
-            shares, windows["length"], batch_size=options.batch_size, seed=config.seed
+            np.asarray(windows["share"]),
+            windows["length"],
+            batch_size=options.batch_size,
+            seed=config.seed,
         ),
         dev_score=lambda: dev_score(reader, dev),
         checkpoints=checkpoints,
@@ -183,19 +201,30 @@ def build_trainer(
         else None,
         progress=progress,
         model=model,
-        args=arguments,
+        args=training_arguments(config),
         train_dataset=windows,
         data_collator=Collator(reader.settings.special),
         optimizers=(build_optimizer(model, options), None),
-        callbacks=[RunLog(checkpoints.log)],
+        callbacks=[RunLog(checkpoints.log), *curves(config)],
     )
+
+
+def curves(config: RunConfig) -> list[TrainerCallback]:
+    """Return what draws the curves of a run beside its model, outside of its checkpoints."""
+    if "tensorboard" not in config.train.trackers or not this_process().is_main_process:
+        return []
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(str(config.output / "tensorboard"))
+    return [TensorBoardCallback(writer)]  # type: ignore[no-untyped-call]
 
 
 def training_arguments(config: RunConfig) -> TrainingArguments:
     """Return what transformers' trainer is told.
 
     Raises:
-        ConfigError: the batch cannot be parted among the processes.
+        ConfigError: the batch cannot be parted among the processes, or GPUs would be left to share
+            one process.
     """
     options, processes = config.train, this_process().num_processes
     parts = processes * options.accumulate
@@ -204,7 +233,7 @@ def training_arguments(config: RunConfig) -> TrainingArguments:
             f"train.batch_size: {options.batch_size} windows cannot be parted among {processes} "
             f"processes times {options.accumulate} (train.accumulate); give a multiple of {parts}"
         )
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(config.output / FOLDER),
         num_train_epochs=options.epochs,
         per_device_train_batch_size=options.batch_size // parts,
@@ -222,7 +251,7 @@ def training_arguments(config: RunConfig) -> TrainingArguments:
         save_total_limit=2,
         logging_steps=1,
         logging_nan_inf_filter=False,
-        report_to=list(options.trackers),
+        report_to=[name for name in options.trackers if name != "tensorboard"],
         run_name=config.name,
         project=config.name,
         remove_unused_columns=False,
@@ -230,11 +259,27 @@ def training_arguments(config: RunConfig) -> TrainingArguments:
         data_seed=config.seed,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+    if arguments.n_gpu > 1:
+        raise ConfigError(
+            f"{arguments.n_gpu} GPUs and one process: start the run with torchrun or accelerate "
+            "(docs/training.md), or choose a GPU by CUDA_VISIBLE_DEVICES"
+        )
+    return arguments
 
 
 def build_objective(config: RunConfig, windows: Dataset) -> Objective:
-    """Return the objective, its class weights counted on the training windows."""
+    """Return the objective, its class weights counted on the training windows.
+
+    Raises:
+        ConfigError: the weights ask for counts that coarser labels do not give.
+    """
     beta = config.loss.class_balance
+    for part in config.data.parts:
+        if beta and part.corpus.startswith(PREFIX):
+            raise ConfigError(
+                f"loss.class_balance: the labels of {part.corpus} do not say how often ours occur; "
+                "set it to 0, or learn from files of ours alone"
+            )
     weights: dict[str, Tensor] = {}
     if beta:
         weights = {
@@ -255,34 +300,6 @@ def dev_score(reader: Reader, dev: Benchmark) -> Mapping[str, float]:
     return found
 
 
-@contextmanager
-def failures_explained(checkpoints: Checkpoints) -> Iterator[None]:
-    """Turn the failures that a machine may bring about into one line that says what is left.
-
-    Raises:
-        TrainingError: memory or disk ran out.
-    """
-    try:
-        yield
-    except (MemoryError, OSError, RuntimeError, SafetensorError) as error:
-        if (problem := _resource_problem(error)) is None:
-            raise
-        raise TrainingError(f"{problem}{checkpoints.last_words()}") from error
-
-
-def _resource_problem(error: Exception) -> str | None:
-    text = str(error)
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in text:
-        return (
-            "memory ran out; lower train.batch_size or window.max_tokens, raise train.accumulate, "
-            "or set train.gradient_checkpointing: true"
-        )
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    if full or any(sign in text for sign in _DISK_FULL):
-        return "the disk is full; free some space and run the same command again"
-    return None
-
-
 def use_bf16(precision: Precision) -> bool:
     """Decide on bf16 autocast: ``auto`` takes it where the device computes in it natively."""
     if precision != "auto":
@@ -299,21 +316,26 @@ def save_run(
     settings: ModelSettings,
     encoder: Encoder,
     calibration: Calibration,
-    *,
-    log: Path,
+    checkpoints: Checkpoints,
 ) -> ModelFolder:
-    """Write the model folder: weights, config, tokenizer, labels, calibration, run and its log."""
+    """Write the model folder: weights, config, tokenizer, labels, calibration, run and its log.
+
+    All is written among the checkpoints first, so that an older model is whole until there is
+    another to take its place.
+    """
+    made = ModelFolder(checkpoints.path / "model")
+    shutil.rmtree(made.path, ignore_errors=True)
+    made.path.mkdir(parents=True)
+    encoder.tokenizer.save_pretrained(made.path)
+    made["labels"].write_bytes(SCHEME_FILE.read_bytes())
+    made["run"].write_text(config.to_yaml(), encoding="utf-8")
+    shutil.copyfile(checkpoints.log, made["log"])
+    save_model(model, made, settings)
+    write_calibration(calibration, made, CHECKPOINT)
+    made.write_checksums()
     folder = ModelFolder(config.output)
-    folder.path.mkdir(parents=True, exist_ok=True)
     folder.remove_leftovers()
     folder.remove_derived()
-    encoder.tokenizer.save_pretrained(folder.path)
-    folder["labels"].write_bytes(SCHEME_FILE.read_bytes())
-    with atomic_write(folder["run"]) as out:
-        out.write(config.to_yaml())
-    with atomic_path(folder["log"]) as temporary:
-        shutil.copyfile(log, temporary)
-    save_model(model, folder, settings)
-    write_calibration(calibration, folder, CHECKPOINT)
-    folder.write_checksums()
+    for path in made.path.iterdir():
+        path.replace(folder.path / path.name)
     return folder

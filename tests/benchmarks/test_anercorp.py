@@ -9,10 +9,12 @@ from marsad.benchmarks.anercorp import (
     BLOCK,
     LABELS,
     SENTENCES,
+    TRAINING_SENTENCES,
     in_context,
     read_benchmark,
     read_dev,
     read_training,
+    read_training_in_context,
     ruler,
 )
 from marsad.document import Document, Entity
@@ -146,7 +148,7 @@ def test_predictions_under_either_scheme_are_scored_on_whole_tokens(
 
 # The parts of the training file.
 
-COUNT = 30 * BLOCK + 7  # the last block is a short one
+COUNT = TRAINING_SENTENCES  # the last block is a short one
 
 
 def numbered(number: int) -> Tagged:
@@ -174,16 +176,37 @@ def test_dev_part_and_training_are_the_file_in_whole_blocks(parted: Path):
     assert chosen == sorted(chosen)
     assert rest == sorted(rest)
     assert not {i // BLOCK for i in chosen} & {i // BLOCK for i in rest}
-    assert 1 <= len({i // BLOCK for i in chosen}) <= 9  # three of thirty are to be expected
+    assert len({i // BLOCK for i in chosen}) == 15  # of a hundred
     assert {item.source for item in items} == {"anercorp"}
     assert (dev.data, dev.unit, dev.ruler) == ("public:anercorp-dev", "sentences", ruler())
     assert dev.defects == {"stray I- tags in the file, read as B-": COUNT}
 
 
 def test_parts_depend_on_the_place_in_the_file_alone(parted: Path, tmp_path: Path):
-    other = [[(f"ج{i}", "O"), ("عاد", "O")] for i in range(COUNT + 3 * BLOCK)]
+    number = 22 * BLOCK + 7  # an excerpt
+    other = [[(f"ج{i}", "O"), ("عاد", "O")] for i in range(number)]
     again = first_tokens(read_dev(write_anercorp(tmp_path, other)).documents)
-    assert [i for i in again if i < COUNT] == first_tokens(read_dev(parted).documents)
+    assert again == [i for i in first_tokens(read_dev(parted).documents) if i < number] != []
+
+
+@pytest.mark.parametrize(
+    "number", [SENTENCES, COUNT - 1, COUNT + 1, pytest.param(COUNT + SENTENCES, id="whole corpus")]
+)
+def test_training_file_of_another_split_is_refused(tmp_path: Path, number: int):
+    folder = write_anercorp(tmp_path, [[("عاد", "O")]] * number)
+    for read in (read_training, read_training_in_context, read_dev):
+        with pytest.raises(DataError) as caught:
+            read(folder)
+        assert str(caught.value) == (
+            f"{folder / 'anercorp' / 'camel_train.txt'}: {number} sentences, and the CAMeL split's "
+            f"training file has {COUNT}; that of another split may hold sentences of the test"
+        )
+
+
+def test_excerpt_of_the_training_file_is_learnt_from(tmp_path: Path):
+    folder = write_anercorp(tmp_path, [[("عاد", "O")]] * (SENTENCES - 1))
+    read = len(read_training(folder)) + len(read_dev(folder).documents)
+    assert read == SENTENCES - 1
 
 
 def by_sentence(documents: Sequence[Document]) -> list[tuple[str, list[tuple[str, str]]]]:

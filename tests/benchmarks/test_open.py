@@ -9,6 +9,7 @@ import pytest
 
 from marsad.benchmarks import (
     PUBLIC,
+    PUBLICATIONS,
     SOURCE_VARIABLE,
     TRAINING,
     Annotated,
@@ -122,6 +123,14 @@ def test_training_part_without_its_folder_is_refused(name: str, tmp_path: Path):
         open_training(name, source=tmp_path)
 
 
+def test_every_training_part_says_what_it_is():
+    assert PUBLICATIONS.keys() == TRAINING.keys()
+    for own in PUBLICATIONS.values():
+        assert own.source in scheme().sources
+        assert own.url.startswith("https://")
+        assert own.licence
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -170,7 +179,7 @@ def test_real_training_parts_have_their_sizes(corpora: Path, name: str, expected
     items = open_training(name, source=corpora)
     assert (len(items), sum(len(item.document.entities) for item in items)) == expected
     for item in items:
-        assert item.source is not None
+        assert item.source == PUBLICATIONS[name].source
         source = scheme().sources[item.source]
         assert {e.label for e in item.document.entities} <= source.entities.keys()
         assert item.votes.keys() <= source.events.keys()

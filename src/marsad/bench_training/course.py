@@ -1,4 +1,4 @@
-"""The course of a training: seconds, tokens and dev scores, taken alike of every recipe."""
+"""The course of a training: seconds, tokens, words and dev scores, taken alike of every recipe."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,8 +12,9 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from marsad.bench_training.machine import peak_memory
 from marsad.bench_training.outcome import Outcome, Point
+from marsad.bench_training.recipe import Recipe
+from marsad.losses import IGNORED
 
-SPECIALS = 2  # tokens that open and close what an encoder reads
 WARMING_UP = 20  # first steps, which are slower; at most half of them
 
 Collate = Callable[[list[Any]], dict[str, Any]]
@@ -46,11 +47,11 @@ class Clock:
 
 
 class Load(NamedTuple):
-    """Tokens of a batch: all of them, those that are padding, and the pieces of text."""
+    """A batch: all of its tokens, those that are padding, and the words that are judged."""
 
     tokens: int
     padding: int
-    pieces: int
+    words: int
 
 
 class Step(NamedTuple):
@@ -67,6 +68,7 @@ class Course(TrainerCallback):
         self,
         score: Callable[[], float],
         *,
+        labels: str,
         scorings: int,
         now: Now = time.perf_counter,
         worked: Now = time.process_time,
@@ -75,11 +77,13 @@ class Course(TrainerCallback):
 
         Args:
             score: returns the dev score of the model as it is.
-            scorings: how many an epoch has.
+            labels: what batches call the tags of their words.
+            scorings: how many an epoch has; there is one at the end in any case.
             now: the time.
             worked: the time that processors worked for this process, all together.
         """
         self.score = score
+        self.labels = labels
         self.scorings = scorings
         self.memory_before = peak_memory()
         self.due: frozenset[int] = frozenset()
@@ -98,7 +102,7 @@ class Course(TrainerCallback):
     def _noting(self, collate: Collate) -> Collate:
         def collate_and_note(rows: list[Any]) -> dict[str, Any]:
             batch = collate(rows)
-            self.loads.append(measure_load(batch["attention_mask"]))
+            self.loads.append(measure_load(batch["attention_mask"], batch[self.labels]))
             return batch
 
         return collate_and_note
@@ -112,7 +116,7 @@ class Course(TrainerCallback):
     ) -> None:
         """Spread the scorings over the steps; the last is after the last step."""
         self.begin = Step(self.clock.seconds, 0)
-        count = min(ceil(self.scorings * args.num_train_epochs), state.max_steps)
+        count = min(max(ceil(self.scorings * args.num_train_epochs), 1), state.max_steps)
         self.due = frozenset(round(i * state.max_steps / count) for i in range(1, count + 1))
 
     def on_substep_end(
@@ -143,7 +147,7 @@ class Course(TrainerCallback):
                 f1 = self.score()
             self.curve.append(Point(state.epoch or 0.0, self.steps[-1].seconds, f1))
 
-    def outcome(self, settings: Mapping[str, Any]) -> Outcome:
+    def outcome(self, recipe: Recipe, settings: Mapping[str, Any]) -> Outcome:
         """Return what was measured.
 
         Batches are drawn ahead of their step, so those that no step took are left out.
@@ -152,6 +156,7 @@ class Course(TrainerCallback):
         first = self.steps[cold - 1] if cold else self.begin
         used, warm = self.loads[: last.batches], self.loads[first.batches : last.batches]
         return Outcome(
+            recipe=recipe,
             settings=settings,
             steps=len(self.steps),
             seconds=last.seconds,
@@ -159,8 +164,8 @@ class Course(TrainerCallback):
             cores=self.work.seconds / self.clock.seconds,
             tokens=sum(load.tokens for load in used),
             padding=sum(load.padding for load in used),
-            pieces=sum(load.pieces for load in used),
-            warm_pieces=sum(load.pieces for load in warm),
+            words=sum(load.words for load in used),
+            warm_words=sum(load.words for load in warm),
             warm_seconds=last.seconds - first.seconds,
             memory_before=self.memory_before,
             memory=peak_memory(),
@@ -168,10 +173,11 @@ class Course(TrainerCallback):
         )
 
 
-def measure_load(attention_mask: Tensor) -> Load:
-    """Return what a batch holds; its mask has shape (rows, length).
+def measure_load(attention_mask: Tensor, labels: Tensor) -> Load:
+    """Return what a batch holds; its mask and labels have shape (rows, length).
 
-    A piece that two rows show, as context or where a sentence was cut in two, counts in both.
+    One token of each word that the model is to judge has a label. What a row shows of its
+    neighbours has none, so that no word counts twice an epoch, and a word that was cut off never.
     """
-    rows, tokens, real = len(attention_mask), attention_mask.numel(), int(attention_mask.sum())
-    return Load(tokens, tokens - real, real - SPECIALS * rows)
+    tokens, real = attention_mask.numel(), int(attention_mask.sum())
+    return Load(tokens, tokens - real, int((labels != IGNORED).sum()))

@@ -24,6 +24,7 @@ class Machine:
     """
 
     processor: str
+    gpu: bool
     threads: int
     bf16: bool
     python: str
@@ -31,11 +32,18 @@ class Machine:
     transformers: str
     load: float
 
+    @property
+    def memory(self) -> str:
+        """What :func:`peak_memory` is here, in words."""
+        return "peak GPU memory" if self.gpu else "peak resident memory"
+
 
 def describe_machine() -> Machine:
     """Return what this process runs on."""
+    gpu = torch.cuda.is_available()
     return Machine(
-        processor=torch.cuda.get_device_name() if torch.cuda.is_available() else _processor(),
+        processor=torch.cuda.get_device_name() if gpu else _processor(),
+        gpu=gpu,
         threads=torch.get_num_threads(),
         bf16=use_bf16("auto"),
         python=platform.python_version(),
@@ -52,6 +60,14 @@ def _processor() -> str:
 
 
 def peak_memory() -> int:
+    """Return the most bytes that this process ever held: of a GPU if there is one, else resident.
+
+    Of a GPU, it is what torch's tensors took at once (``torch.cuda.max_memory_allocated``).
+    """
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else peak_resident()
+
+
+def peak_resident() -> int:
     """Return the most bytes of memory that this process ever held (its resident set).
 
     Linux hands ``ru_maxrss`` of a process on to the programs that it starts, so there the

@@ -1,22 +1,20 @@
 """A race: both recipes with each seed, every run in a process of its own."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from marsad.bench_training.baseline import run_baseline
+from marsad.bench_training.apart import run_apart
+from marsad.bench_training.baseline import Padding, run_baseline
 from marsad.bench_training.machine import describe_machine
 from marsad.bench_training.material import Material
 from marsad.bench_training.ours import run_ours
 from marsad.bench_training.outcome import Heat, Outcome
 from marsad.bench_training.result import Result
-from marsad.config import RunConfig
+from marsad.config import RunConfig, with_values
 from marsad.encoders.loading import load_encoder
-from marsad.errors import ConfigError, TrainingError
+from marsad.errors import ConfigError
 
 
 def race(
@@ -26,8 +24,9 @@ def race(
     seeds: Sequence[int],
     scorings: int,
     epochs: float | None = None,
+    padding: Padding = "length",
 ) -> Result:
-    """Run both recipes with each seed, one after the other.
+    """Run both recipes with each seed, one after the other; the first is another in each heat.
 
     Args:
         config: our run; its data, seed and output are set here.
@@ -35,26 +34,48 @@ def race(
         seeds: of the heats.
         scorings: how many an epoch has.
         epochs: of both, in place of each recipe's own.
+        padding: what the baseline pads its sentences to.
 
     Raises:
-        ConfigError: the run reads no entities.
-        DataError: a corpus is missing or has an error.
+        ConfigError: the run reads no entities, or a seed or the epochs are out of range.
+        DataError: the dev part is missing or has an error.
         ModelError: the encoder cannot be loaded.
-        TrainingError: a run died.
+        MarsadError: a run was refused, or died.
     """
     if config.task == "events":
         raise ConfigError("task: events reads no entities, which the benchmark scores; take ner")
     dev, machine, heats = material.read_dev(), describe_machine(), []
     with TemporaryDirectory() as folder:
         scratch = Path(folder)
+        runs = [
+            own_run(config, material, scratch / f"marsad-{seed}", seed=seed, epochs=epochs)
+            for seed in seeds
+        ]
         save_encoder(config.encoder, scratch / "encoder")
-        for seed in seeds:
-            run = own_run(config, material, scratch / f"marsad-{seed}", seed=seed, epochs=epochs)
-            usual = partial(run_baseline, scratch / "encoder", material, scratch / "baseline")
-            usual = partial(usual, seed=seed, scorings=scorings, epochs=epochs)
+        usual = partial(run_baseline, scratch / "encoder", material, scratch / "baseline")
+        usual = partial(usual, scorings=scorings, epochs=epochs, padding=padding)
+        for number, run in enumerate(runs):
             ours = partial(run_ours, run, material, scorings=scorings)
-            heats.append(Heat(seed, baseline=run_apart(usual), ours=run_apart(ours)))
+            baseline = partial(usual, seed=run.seed)
+            heats.append(
+                run_heat(run.seed, ours=ours, baseline=baseline, ours_first=number % 2 == 1)
+            )
     return Result(machine, config.encoder, material.train, dev, tuple(heats))
+
+
+def run_heat(
+    seed: int,
+    *,
+    ours: Callable[[], Outcome],
+    baseline: Callable[[], Outcome],
+    ours_first: bool,
+    run: Callable[[Callable[[], Outcome]], Outcome] = run_apart,
+) -> Heat:
+    """Run both recipes in one order or the other: a machine may slow down as it warms up."""
+    first, second = (ours, baseline) if ours_first else (baseline, ours)
+    done = run(first), run(second)
+    own, usual = done if ours_first else done[::-1]
+    return Heat(seed, ours=own, baseline=usual, ours_first=ours_first)
 
 
 def save_encoder(name: str, folder: Path) -> None:
@@ -70,27 +91,10 @@ def save_encoder(name: str, folder: Path) -> None:
 def own_run(
     config: RunConfig, material: Material, output: Path, *, seed: int, epochs: float | None
 ) -> RunConfig:
-    """Return our run on the material."""
-    other = {} if epochs is None else {"epochs": epochs}
-    changes = {
-        "data": material.config,
-        "output": output,
-        "seed": seed,
-        "train": config.train.model_copy(update=other),
-    }
-    return config.model_copy(update=changes)
-
-
-def run_apart(run: Callable[[], Outcome]) -> Outcome:
-    """Run in a process of its own, whose memory holds nothing else.
+    """Return our run on the material.
 
     Raises:
-        TrainingError: the process died.
+        ConfigError: the seed or the epochs are out of range.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        try:
-            return pool.submit(run).result()
-        except BrokenProcessPool:
-            raise TrainingError(
-                "the process of a run died; memory may have run out: lower train.batch_size"
-            ) from None
+    values = {"data": material.config.model_dump(mode="json"), "output": str(output), "seed": seed}
+    return with_values(config, values if epochs is None else values | {"train.epochs": epochs})

@@ -42,12 +42,13 @@ class Result:
         for row in _ROWS:
             values = (_median(row.figure, self.heats, side) for side in ("ours", "baseline"))
             ours, theirs = (_written(value, row.form) for value in values)
-            yield f"| {row.measure} | {_ratio(row.ratio, ratios)} | {ours} | {theirs} |"
+            measure = row.measure.format(memory=self.machine.memory)
+            yield f"| {measure} | {_ratio(row.ratio, ratios)} | {ours} | {theirs} |"
         yield ""
         yield from self._circumstances()
         yield "\n| seed | recipe | epochs | seconds | dev F1 |\n|---:|---|---:|---:|---:|"
         for heat in self.heats:
-            for name, side in (("marsad", heat.ours), ("baseline", heat.baseline)):
+            for name, side in _sides(heat):
                 for epochs, seconds, f1 in side.curve:
                     yield f"| {heat.seed} | {name} | {epochs:.2f} | {seconds:.1f} | {f1:.4f} |"
 
@@ -59,16 +60,20 @@ class Result:
             f"before; Python {machine.python}, torch {machine.torch}, transformers "
             f"{machine.transformers}"
         )
-        precisions = ("bf16" if side.settings["bf16"] else "fp32" for side in _sides(first))
-        seeds = ", ".join(str(heat.seed) for heat in self.heats)
+        seeds = ", ".join(f"{heat.seed} ({heat.first} first)" for heat in self.heats)
         yield (
             f"{self.encoder} on {self.train}, scored on {self.dev.data} (strict micro F1, blind to "
-            f"proclitics); {' against '.join(precisions)}; seeds: {seeds}"
+            f"proclitics); seeds: {seeds}"
         )
+        for name, side in _sides(first):
+            yield f"{name}: {side.recipe}"
 
 
 class _Row(NamedTuple):
-    """A line of the first table: its name, its ratio, how a figure is had and written."""
+    """A line of the first table: its name, its ratio, how a figure is had and written.
+
+    ``{memory}`` in its name is for what the machine calls it.
+    """
 
     measure: str
     ratio: str | None
@@ -77,15 +82,22 @@ class _Row(NamedTuple):
 
 
 _ROWS = (
-    _Row("pieces of text a second", "speed", lambda _, o: o.pieces_per_second, ",.0f"),
+    _Row("words read a second", "speed", lambda _, o: o.words_per_second, ",.0f"),
     _Row(
         "seconds to the F1 of the baseline's end",
         "time_to_target",
         lambda heat, o: o.seconds_until(heat.target),
         ",.1f",
     ),
-    _Row("peak memory, MiB", "memory", lambda _, o: o.memory / MIB, ",.0f"),
-    _Row("tokens computed a piece", "tokens_per_piece", lambda _, o: o.tokens_per_piece, ".2f"),
+    _Row(
+        "{memory}, loading and scoring included, MiB",
+        "memory",
+        lambda _, o: o.memory / MIB,
+        ",.0f",
+    ),
+    _Row("{memory} before training, MiB", None, lambda _, o: o.memory_before / MIB, ",.0f"),
+    _Row("tokens computed a word", "tokens_per_word", lambda _, o: o.tokens_per_word, ".2f"),
+    _Row("words read an epoch", None, lambda _, o: o.words_per_epoch, ",.0f"),
     _Row("padding share", None, lambda _, o: o.padding_share, ".1%"),
     _Row("dev F1 at the end", None, lambda _, o: o.f1, ".4f"),
     _Row("seconds of training in all", None, lambda _, o: o.seconds, ",.1f"),
@@ -94,8 +106,8 @@ _ROWS = (
 )
 
 
-def _sides(heat: Heat) -> tuple[Outcome, Outcome]:
-    return heat.ours, heat.baseline
+def _sides(heat: Heat) -> tuple[tuple[str, Outcome], tuple[str, Outcome]]:
+    return ("marsad", heat.ours), ("baseline", heat.baseline)
 
 
 def _median(

@@ -1,11 +1,12 @@
 """Sentences as words with a label each, and a plain tagger's answers back as mentions."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from transformers import BatchEncoding
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from marsad.bench_training.material import Material
@@ -36,14 +37,30 @@ class Example:
 
 
 def encode_sentences(
-    documents: Sequence[Document], tokenizer: Tokenizer, material: Material, *, length: int
+    documents: Sequence[Document],
+    tokenizer: Tokenizer,
+    material: Material,
+    *,
+    length: int,
+    padded: bool = False,
 ) -> list[Example]:
-    """Encode the sentences of documents, each cut at and padded to a number of pieces.
+    """Encode the sentences of documents, each cut at a number of tokens, and padded to it or not.
 
     The first piece of a word has the number of its tag for a label, every other piece is ignored.
     """
+
+    def encode(words: list[str]) -> BatchEncoding:
+        encoding: BatchEncoding = tokenizer(
+            words,
+            is_split_into_words=True,
+            truncation=True,
+            max_length=length,
+            padding="max_length" if padded else False,
+        )
+        return encoding
+
     return [
-        _encode(number, document, words, tokenizer, material.tags, length)
+        _encode(number, document, words, encode, material.tags)
         for number, document in enumerate(documents)
         for words in _sentences(document, by_blanks=material.source is not None)
         if len(words)
@@ -67,23 +84,16 @@ def _encode(
     number: int,
     document: Document,
     words: Ints,
-    tokenizer: Tokenizer,
+    encode: Callable[[list[str]], BatchEncoding],
     names: Sequence[str],
-    length: int,
 ) -> Example:
     inside = document.entities_in(Sentence(int(words[0, 0]), int(words[-1, 1])))
     tags = tag_words(document.text, words, inside, names)[0].tags
-    encoding = tokenizer(
-        [document.text[start:end] for start, end in words],
-        is_split_into_words=True,
-        truncation=True,
-        max_length=length,
-        padding="max_length",
-    )
+    encoding = encode([document.text[start:end] for start, end in words])
     of_piece = np.array([-1 if word is None else word for word in encoding.word_ids()])
     first_piece = np.flatnonzero((of_piece >= 0) & (of_piece != np.append(-1, of_piece[:-1])))
     read = of_piece[first_piece]
-    labels = np.full(length, IGNORED)
+    labels = np.full(len(of_piece), IGNORED)
     labels[first_piece] = tags[read]
     return Example(
         document=number,

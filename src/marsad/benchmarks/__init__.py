@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from marsad.benchmarks import anercorp, event_gsr, wojood
-from marsad.benchmarks.benchmark import Annotated, Benchmark
+from marsad.benchmarks.benchmark import Annotated, Benchmark, Publication
 from marsad.corpus import read_corpus
 from marsad.errors import DataError, did_you_mean
 from marsad.files import sha256
@@ -50,17 +50,22 @@ PUBLIC: Mapping[str, Callable[[Path], Benchmark]] = MappingProxyType(
     }
 )
 
-# Benchmarks that hold texts of a training corpus.
-HOLD_TRAINING: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"public:event_gsr": ("public:assault", "public:assault+abduction", "public:protest")}
-)
-
 TRAINING: Mapping[str, Callable[[Path], list[Annotated]]] = MappingProxyType(
     {
         "public:anercorp": anercorp.read_training,
         "public:anercorp+context": anercorp.read_training_in_context,
         "public:wojood": wojood.read_training,
         "public:event_gsr": event_gsr.read_training,
+    }
+)
+
+# What is to be said of each training part.
+PUBLICATIONS: Mapping[str, Publication] = MappingProxyType(
+    {
+        "public:anercorp": anercorp.PUBLICATION,
+        "public:anercorp+context": anercorp.PUBLICATION,
+        "public:wojood": wojood.PUBLICATION,
+        "public:event_gsr": event_gsr.PUBLICATION,
     }
 )
 
@@ -113,12 +118,13 @@ def _corpora(data: str, source: Path | None) -> Path:
 
 
 __all__ = [
-    "HOLD_TRAINING",
     "PREFIX",
     "PUBLIC",
+    "PUBLICATIONS",
     "TRAINING",
     "Annotated",
     "Benchmark",
+    "Publication",
     "open_benchmark",
     "open_training",
 ]

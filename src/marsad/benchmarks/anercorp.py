@@ -2,7 +2,9 @@
 
 Benajiba et al. 2007, "ANERsys: An Arabic Named Entity Recognition System Based on Maximum Entropy";
 split by Obeid et al. 2020, "CAMeL Tools". https://camel.abudhabi.nyu.edu/anercorp/ . Published
-figures differ by points because other splits are in use, so a file of another size is refused.
+figures differ by points because other splits are in use, so a file of another size is refused; a
+training file of another split may hold sentences of the test. One of fewer sentences than the test
+file is no split but an excerpt, which is learnt from as it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +12,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from marsad.benchmarks.benchmark import Annotated, Benchmark
+from marsad.benchmarks.benchmark import Annotated, Benchmark, Publication
 from marsad.benchmarks.tokens import joined_document, sentence_document
 from marsad.document import Document
 from marsad.errors import DataError
@@ -21,10 +23,20 @@ from marsad.scoring.ruler import Ruler
 from marsad.splits import bucket_of
 
 FOLDER = Path("anercorp")
-SENTENCES = 925
+SENTENCES, TRAINING_SENTENCES = 925, 3973
 LABELS = tuple(scheme().sources["anercorp"].entities)
 BLOCK = 40  # neighbouring sentences that stay together: the corpus does not say where articles end
 DEV_BUCKETS = 10  # blocks in the first of so many are the dev part, which the split lacks
+
+PUBLICATION = Publication(
+    title="ANERcorp in the CAMeL Lab split",
+    source="anercorp",
+    labels=f"named entities ({', '.join(LABELS)})",
+    citation="Benajiba et al. 2007; Obeid et al. 2020",
+    licence="CC BY-SA 4.0, on request, for that benchmark only",
+    url="https://camel.abudhabi.nyu.edu/anercorp/",
+    share_alike="cc-by-sa-4.0",
+)
 
 
 def read_benchmark(source: Path) -> Benchmark:
@@ -61,11 +73,11 @@ def read_dev(source: Path) -> Benchmark:
     """Read the dev part: 15 of the 100 blocks of neighbouring sentences in the training file.
 
     Raises:
-        DataError: the file is missing or malformed.
+        DataError: the file is missing or malformed, or is not the CAMeL split.
     """
-    path = source / FOLDER / "camel_train.txt"
+    path = _training_file(source)
     stray: list[str] = []
-    documents = [d for d in _read(path, stray) if _is_dev(d)]
+    documents = [d for d in _read_training(path, stray) if _is_dev(d)]
     defects = {"stray I- tags in the file, read as B-": len(stray)}
     return Benchmark("public:anercorp-dev", documents, ruler(), sha256(path), "sentences", defects)
 
@@ -74,9 +86,9 @@ def read_training(source: Path) -> list[Annotated]:
     """Read the training file without the dev part.
 
     Raises:
-        DataError: the file is missing or malformed.
+        DataError: the file is missing or malformed, or is not the CAMeL split.
     """
-    documents = _read(source / FOLDER / "camel_train.txt", [])
+    documents = _read_training(_training_file(source), [])
     return [Annotated(document, "anercorp") for document in documents if not _is_dev(document)]
 
 
@@ -84,7 +96,7 @@ def read_training_in_context(source: Path) -> list[Annotated]:
     """Read the same in blocks of neighbouring sentences.
 
     Raises:
-        DataError: the file is missing or malformed.
+        DataError: as from :func:`read_training`.
     """
     documents = [annotated.document for annotated in read_training(source)]
     return [Annotated(joined_document(id_, own), "anercorp") for id_, own in _blocks(documents)]
@@ -101,6 +113,20 @@ def _block_of(document: Document) -> int:
 
 def _is_dev(document: Document) -> bool:
     return bucket_of(f"anercorp-train-{_block_of(document)}", DEV_BUCKETS) == 0
+
+
+def _training_file(source: Path) -> Path:
+    return source / FOLDER / "camel_train.txt"
+
+
+def _read_training(path: Path, stray: list[str]) -> list[Document]:
+    documents = _read(path, stray)
+    if len(documents) >= SENTENCES and len(documents) != TRAINING_SENTENCES:
+        raise DataError(
+            f"{path}: {len(documents)} sentences, and the CAMeL split's training file has "
+            f"{TRAINING_SENTENCES}; that of another split may hold sentences of the test"
+        )
+    return documents
 
 
 def _read(path: Path, stray: list[str]) -> list[Document]:

@@ -1,4 +1,4 @@
-"""The types of a benchmark and of what is learnt from."""
+"""The types of a benchmark, of what is learnt from, and of what a corpus says of itself."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,3 +37,20 @@ class Annotated:
     document: Document
     source: str | None = None
     votes: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Where a public corpus is from and what it asks of those who use it.
+
+    ``source`` names its labels, one of :attr:`Scheme.sources`. ``share_alike`` is the licence, in
+    the Hugging Face hub's words, that what is derived from the corpus must have; None: any.
+    """
+
+    title: str
+    source: str
+    labels: str
+    citation: str
+    licence: str
+    url: str
+    share_alike: str | None = None

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 
-from marsad.benchmarks.benchmark import Annotated, Benchmark
+from marsad.benchmarks.benchmark import Annotated, Benchmark, Publication
 from marsad.document import Document, Event, Sentence
 from marsad.errors import DataError
 from marsad.files import read_text, sha256
@@ -21,6 +21,15 @@ from marsad.splits import bucket_of
 
 FOLDER = Path("arabic_event_gsr")
 
+PUBLICATION = Publication(
+    title="arabic_event_gsr",
+    source="event_gsr",
+    labels="sentences voted to report an event class of PLOVER, or not "
+    f"({', '.join(scheme().sources['event_gsr'].events)})",
+    citation="Open Event Data Alliance 2018",
+    licence="MIT",
+    url="https://github.com/openeventdata/arabic_event_gsr",
+)
 
 # The parts of the files, by the tenth that a text falls into. Its letters alone count, so that a
 # text given twice, or in both files, is in one part.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from marsad.benchmarks.benchmark import Annotated, Benchmark
+from marsad.benchmarks.benchmark import Annotated, Benchmark, Publication
 from marsad.benchmarks.tokens import sentence_document
 from marsad.document import Document
 from marsad.errors import DataError
@@ -23,6 +23,15 @@ NAMES = scheme().sources["wojood"].entities
 SHARED = {name: own[0] for name, own in NAMES.items() if own}
 NOT_SHARED = tuple(name for name, own in NAMES.items() if not own)
 _SEPARATOR = "$#$"
+
+PUBLICATION = Publication(
+    title="Wojood, the public sample",
+    source="wojood",
+    labels=f"nested named entities ({len(NAMES)} types)",
+    citation="Jarrar, Khalilia and Ghanem 2022",
+    licence="MIT",
+    url="https://github.com/SinaLab/ArabicNER",
+)
 
 
 def read_benchmark(source: Path) -> Benchmark:

@@ -46,6 +46,15 @@ class Encoder:
     cleaning: CleaningName
 
     @property
+    def most_tokens(self) -> int:
+        """How many pieces of a window have a position; RoBERTa's count from behind the padding."""
+        positions: int = self.model.config.max_position_embeddings
+        embeddings = getattr(self.model, "embeddings", None)
+        table = getattr(embeddings, "position_embeddings", None)
+        offset = getattr(table, "padding_idx", None)
+        return positions if offset is None else positions - offset - 1
+
+    @property
     def special(self) -> SpecialIds:
         """Ids of the start, end and padding tokens."""
         tokenizer = self.tokenizer

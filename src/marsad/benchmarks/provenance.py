@@ -1,0 +1,62 @@
+"""Where the texts and the annotation of corpora are from, and what licence they ask for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from marsad.benchmarks import PREFIX, PUBLICATIONS
+from marsad.corpus import read_placed
+
+ORIGIN = "origin"  # the key of a document's metadata
+WRITTEN_BY_A_MODEL = "language model"
+_SYNTHETIC = (
+    "texts and annotation were written by a language model, not by people, and the events in them "
+    "are invented; the corpus's dataset card says how"
+)
+
+
+@dataclass(frozen=True)
+class LicenceAsked:
+    """A licence, in the Hugging Face hub's words, and the corpus that asks a model for it."""
+
+    licence: str
+    corpus: str
+
+    def __str__(self) -> str:
+        """Return a sentence for a card."""
+        return (
+            f"The licence of {self.corpus} asks for the same licence of what is derived from it: "
+            f"this model is under {self.licence.upper()}."
+        )
+
+
+def licence_asked(corpora: Iterable[str]) -> LicenceAsked | None:
+    """Return the licence that corpora which are learnt from ask for; None where none does."""
+    for own in (PUBLICATIONS[name] for name in corpora if name in PUBLICATIONS):
+        if own.share_alike:
+            return LicenceAsked(own.share_alike, own.title)
+    return None
+
+
+def provenance(corpus: str) -> str:
+    """Return what is known of a training corpus, a file of ours or a ``public:`` name.
+
+    Raises:
+        DataError: the file is there but is no file of documents.
+    """
+    if corpus.startswith(PREFIX):
+        own = PUBLICATIONS[corpus]
+        return f"{own.title} ({own.citation}): {own.labels}; {own.licence}; {own.url}"
+    path = Path(corpus)
+    return _origin_of(path) if path.exists() else "not at hand when this card was written"
+
+
+def _origin_of(path: Path) -> str:
+    origins = [str(placed.document.meta.get(ORIGIN, "")) for placed in read_placed(path)]
+    synthetic = sum(WRITTEN_BY_A_MODEL in origin for origin in origins)
+    if synthetic:
+        some = f"of {synthetic} of its {len(origins)} documents, "
+        return f"{some if synthetic < len(origins) else ''}{_SYNTHETIC}"
+    if any(origins):
+        return "where its texts are from stands in its documents"
+    return "its documents do not say where its texts are from"

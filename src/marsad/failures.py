@@ -1,0 +1,48 @@
+"""Failures that a machine may bring about while a run goes on, each in one line."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from safetensors import SafetensorError
+
+from marsad.checkpoints import Checkpoints
+from marsad.errors import TrainingError
+
+# How the libraries that write checkpoints put it when a disk is full.
+_DISK_FULL = (
+    "No space left on device",
+    "File too large",
+    "PytorchStreamWriter failed",
+    "iostream error",
+    "inline_container.cc",
+)
+
+
+@contextmanager
+def failures_explained(checkpoints: Checkpoints) -> Iterator[None]:
+    """Say what ran out inside the block, and what is left of the run.
+
+    Raises:
+        TrainingError: memory or disk ran out.
+    """
+    try:
+        yield
+    except (MemoryError, OSError, RuntimeError, SafetensorError) as error:
+        if (problem := _resource_problem(error)) is None:
+            raise
+        raise TrainingError(f"{problem}{checkpoints.last_words()}") from error
+
+
+def _resource_problem(error: Exception) -> str | None:
+    text = str(error)
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in text:
+        return (
+            "memory ran out; lower train.batch_size or window.max_tokens, raise train.accumulate, "
+            "or set train.gradient_checkpointing: true"
+        )
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if full or any(sign in text for sign in _DISK_FULL):
+        return "the disk is full; free some space and run the same command again"
+    return None
