@@ -8,7 +8,7 @@ ARTICLE := data/articles/daraa.txt
 
 # What a trained model depends on; the rest of the library may change without training anew.
 TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py src/marsad/scoring/*.py src/marsad/benchmarks/*.py) \
-	$(addprefix src/marsad/, labels.yaml adversary.py averaging.py calibrating.py calibration.py checkpoints.py config.py \
+	$(addprefix src/marsad/, labels.yaml adversary.py arguments.py averaging.py calibrating.py calibration.py checkpoints.py config.py \
 	corpus.py crf.py decisions.py document.py evaluation.py failures.py frequencies.py heads.py label_sets.py labels.py lora.py losses.py \
 	mixture.py model_folder.py modeling.py objective.py optimization.py reader.py sampling.py sections.py spans.py systems.py targets.py \
 	thresholds.py torch_backend.py trainer.py training.py)

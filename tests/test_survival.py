@@ -380,7 +380,7 @@ def test_other_data_is_refused_by_name(config: RunConfig, tmp_path: Path):
     own = with_values(config, {"data.train": str(corpus)})
     assert live(own, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
     corpus.write_text("".join(lines[1:]), encoding="utf-8")
-    assert f"an unfinished run that differs in files.{corpus};" in live(own).line
+    assert f"an unfinished run that differs in corpora.{corpus};" in live(own).line
 
 
 @pytest.mark.parametrize("name", ["loss", "grad_norm"])

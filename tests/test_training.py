@@ -13,11 +13,12 @@ from transformers import (
     XLMRobertaModel,
 )
 
+from marsad.arguments import training_arguments
 from marsad.config import RunConfig, with_values
 from marsad.encoders.loading import Encoder, load_encoder
 from marsad.errors import ConfigError, DataError, ModelError, TrainingError
 from marsad.model_folder import ModelFolder
-from marsad.training import build_model, run_record, train, training_arguments
+from marsad.training import build_model, run_record, train
 from tests.corpora import write_corpora
 
 

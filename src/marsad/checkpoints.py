@@ -46,7 +46,7 @@ class Checkpoints:
         record = self.path / _RUN
         if record.exists():
             theirs = json.loads(record.read_text(encoding="utf-8"))
-            if changed := _changed(theirs, run):
+            if changed := differing(theirs, run):
                 raise ConfigError(
                     f"{self.path}: an unfinished run that differs in {', '.join(changed)}; "
                     "finish it as it was, or start anew with --restart"
@@ -121,8 +121,8 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def _changed(theirs: object, ours: object) -> list[str]:
-    """Return the dotted names of the values that differ."""
+def differing(theirs: object, ours: object) -> list[str]:
+    """Return the dotted names of the values that differ in two records of runs."""
     return sorted({name for name, _ in _leaves(theirs) ^ _leaves(ours)})
 
 

@@ -38,7 +38,6 @@ class ModelFolder:
         "onnx_int8": "model.int8.onnx",
     }
     CHECKSUMS: ClassVar[str] = "SHA256SUMS"
-    DERIVED: ClassVar[tuple[str, ...]] = ("card", "metrics", "calibration", "onnx", "onnx_int8")
 
     def __getitem__(self, role: str) -> Path:
         """Return the path of the file with this role, whether or not it exists."""
@@ -60,10 +59,19 @@ class ModelFolder:
             raise ModelError(f"{self.path}: no {self.FILES[role]} in this folder; {remedy}")
         return self[role]
 
-    def remove_derived(self) -> None:
-        """Remove what was made from a checkpoint that is about to be replaced."""
-        for role in self.DERIVED:
-            self[role].unlink(missing_ok=True)
+    def replace_with(self, staged: "ModelFolder") -> None:
+        """Put a model that was written to another folder of the same disk in the place of this one.
+
+        By renames alone, so that neither a full disk nor a kill mixes the two: while it is half
+        done there is no ``config.json``, without which nothing is loaded. What was made from the
+        older model goes with it; other files of the folder stay.
+        """
+        self.remove_leftovers()
+        last = ("config.json", self.CHECKSUMS)
+        for path in (*(self.path / name for name in last), *self.present()):
+            path.unlink(missing_ok=True)
+        for path in sorted(staged.path.iterdir(), key=lambda path: path.name in last):
+            path.replace(self.path / path.name)
 
     def remove_leftovers(self) -> None:
         """Remove what a writer that was killed left of files half written."""

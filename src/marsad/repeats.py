@@ -16,7 +16,7 @@ from statistics import mean, stdev
 
 from marsad.benchmarks import open_benchmark
 from marsad.checkpoints import FOLDER as CHECKPOINTS
-from marsad.checkpoints import Checkpoints
+from marsad.checkpoints import Checkpoints, differing
 from marsad.config import RunConfig, load_config, with_values
 from marsad.errors import ConfigError, MarsadError, TrainingError
 from marsad.files import atomic_write, read_records, sha256
@@ -201,11 +201,6 @@ def _difference(theirs: Mapping[str, object], ours: Mapping[str, object]) -> str
     return f"it differs in {', '.join(changed)}" if changed else ""
 
 
-def differing(theirs: Mapping[str, object], ours: Mapping[str, object]) -> list[str]:
-    """Return the keys of two records whose values differ."""
-    return sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
-
-
 def _say_why(folder: ModelFolder, reason: str) -> None:
     log.warning("%s: made anew, for %s", folder.path, reason)
 
@@ -250,7 +245,7 @@ def adopt(run: RunConfig, output: Path) -> ModelFolder:
         return folder
     try:
         _copy(own, staged, adopted)
-        _move(staged, folder)
+        folder.replace_with(staged)
     except OSError as error:
         raise TrainingError(
             f"{output}: the model of {own.path} cannot be copied ({error.strerror}); "
@@ -276,18 +271,6 @@ def _copy(own: ModelFolder, staged: ModelFolder, adopted: RunConfig) -> None:
     with atomic_write(staged["run"]) as out:
         out.write(adopted.to_yaml())
     staged.write_checksums()
-
-
-def _move(staged: ModelFolder, folder: ModelFolder) -> None:
-    """Put a model in the place of another: by renames alone, for the folder holds the runs too.
-
-    As long as it is half done there is no ``config.json``, without which nothing is loaded.
-    """
-    for path in (folder["config"], folder.path / ModelFolder.CHECKSUMS, *folder.present()):
-        path.unlink(missing_ok=True)
-    last = (staged["config"], staged.path / ModelFolder.CHECKSUMS)
-    for path in (*(p for p in staged.present() if p not in last), *last):
-        path.replace(folder.path / path.name)
 
 
 def write_record(path: Path, record: Mapping[str, object]) -> None:

@@ -11,19 +11,19 @@ import json
 import logging
 import math
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from marsad.checkpoints import differing
 from marsad.config import RunConfig, with_values
 from marsad.errors import ConfigError, MissingExtraError, TrainingError
 from marsad.files import atomic_write
-from marsad.repeats import SCORE, best_scoring, check_data, differing, refuse_processes
+from marsad.locking import alone
+from marsad.repeats import SCORE, best_scoring, check_data, refuse_processes
 from marsad.sections import Choice, Range, SearchConfig
 from marsad.training import run_record, train
 
@@ -34,9 +34,6 @@ try:
     from sqlalchemy.exc import DatabaseError
 except ModuleNotFoundError:
     raise MissingExtraError("optuna", "hpo") from None
-
-if sys.platform != "win32":
-    import fcntl
 
 log = logging.getLogger(__name__)
 
@@ -91,34 +88,13 @@ def search(config: RunConfig, *, restart: bool = False) -> Search:
     refuse_processes("--search")
     space = check_space(config)
     check_data(config)
-    with _alone(config.output):
+    with alone(config.output / LOCK, work="search"):
         if restart:
             _forget(config.output)
         study = _open(config, space)
         _clear(study, config)
         _run_all(study, config, space)
         return _result(study, config, space)
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Keep other searches out of a folder until the block, or the process, has ended.
-
-    Raises:
-        ConfigError: one is at work there.
-    """
-    output.mkdir(parents=True, exist_ok=True)
-    with (output / LOCK).open("w", encoding="utf-8") as lock:
-        try:
-            if sys.platform != "win32":
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(
-                f"{output}: another search is at work here; wait for it, or give another output"
-            ) from None
-        except OSError as error:  # some network drives have no locks
-            log.warning("%s: %s; start no other search here", output / LOCK, error.strerror)
-        yield
 
 
 def _run_all(study: optuna.Study, config: RunConfig, space: SearchConfig) -> None:

@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
-from transformers import TrainerCallback, TrainingArguments, set_seed
-from transformers.integrations.integration_utils import TensorBoardCallback
-from transformers.trainer_utils import SchedulerType
+from transformers import set_seed
 
 from marsad import __version__
 from marsad.adversary import Adversary
+from marsad.arguments import curves, training_arguments
 from marsad.averaging import WeightAverage
 from marsad.benchmarks import PREFIX, Benchmark, open_benchmark
 from marsad.calibrating import fit_on
@@ -39,7 +38,7 @@ from marsad.processes import this_process
 from marsad.reader import Reader
 from marsad.run_log import RunLog
 from marsad.sampling import EpochSampler
-from marsad.sections import Precision, Task
+from marsad.sections import Task
 from marsad.targets import Collator
 from marsad.text.cleaning import CLEANINGS
 from marsad.torch_backend import TorchBackend
@@ -209,64 +208,6 @@ def build_trainer(
     )
 
 
-def curves(config: RunConfig) -> list[TrainerCallback]:
-    """Return what draws the curves of a run beside its model, outside of its checkpoints."""
-    if "tensorboard" not in config.train.trackers or not this_process().is_main_process:
-        return []
-    from torch.utils.tensorboard import SummaryWriter
-
-    writer = SummaryWriter(str(config.output / "tensorboard"))
-    return [TensorBoardCallback(writer)]  # type: ignore[no-untyped-call]
-
-
-def training_arguments(config: RunConfig) -> TrainingArguments:
-    """Return what transformers' trainer is told.
-
-    Raises:
-        ConfigError: the batch cannot be parted among the processes, or GPUs would be left to share
-            one process.
-    """
-    options, processes = config.train, this_process().num_processes
-    parts = processes * options.accumulate
-    if options.batch_size % parts:
-        raise ConfigError(
-            f"train.batch_size: {options.batch_size} windows cannot be parted among {processes} "
-            f"processes times {options.accumulate} (train.accumulate); give a multiple of {parts}"
-        )
-    arguments = TrainingArguments(
-        output_dir=str(config.output / FOLDER),
-        num_train_epochs=options.epochs,
-        per_device_train_batch_size=options.batch_size // parts,
-        gradient_accumulation_steps=options.accumulate,
-        lr_scheduler_type=SchedulerType(
-            "constant_with_warmup" if options.schedule == "constant" else options.schedule
-        ),
-        warmup_steps=options.warmup,
-        bf16=use_bf16(options.precision),
-        use_cpu=not torch.cuda.is_available(),
-        torch_compile=options.compile,
-        eval_strategy="epoch",
-        save_strategy="steps" if options.save_steps else "epoch",
-        save_steps=options.save_steps or 500,
-        save_total_limit=2,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to=[name for name in options.trackers if name != "tensorboard"],
-        run_name=config.name,
-        project=config.name,
-        remove_unused_columns=False,
-        seed=config.seed,
-        data_seed=config.seed,
-        dataloader_pin_memory=torch.cuda.is_available(),
-    )
-    if arguments.n_gpu > 1:
-        raise ConfigError(
-            f"{arguments.n_gpu} GPUs and one process: start the run with torchrun or accelerate "
-            "(docs/training.md), or choose a GPU by CUDA_VISIBLE_DEVICES"
-        )
-    return arguments
-
-
 def build_objective(config: RunConfig, windows: Dataset) -> Objective:
     """Return the objective, its class weights counted on the training windows.
 
@@ -300,16 +241,6 @@ def dev_score(reader: Reader, dev: Benchmark) -> Mapping[str, float]:
     return found
 
 
-def use_bf16(precision: Precision) -> bool:
-    """Decide on bf16 autocast: ``auto`` takes it where the device computes in it natively."""
-    if precision != "auto":
-        return precision == "bf16"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
 def save_run(
     model: MarsadModel,
     config: RunConfig,
@@ -334,8 +265,5 @@ def save_run(
     write_calibration(calibration, made, CHECKPOINT)
     made.write_checksums()
     folder = ModelFolder(config.output)
-    folder.remove_leftovers()
-    folder.remove_derived()
-    for path in made.path.iterdir():
-        path.replace(folder.path / path.name)
+    folder.replace_with(made)
     return folder

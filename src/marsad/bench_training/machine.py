@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 import transformers
 
-from marsad.training import use_bf16
+from marsad.arguments import use_bf16
 
 _STATUS = Path("/proc/self/status")
 _PROCESSORS = Path("/proc/cpuinfo")

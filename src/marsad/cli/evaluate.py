@@ -21,8 +21,8 @@ def evaluate(
         "JSON of a Hugging Face pipeline, GLiNER or spaCy."
     ),
     data: str = typer.Argument(
-        help="Annotated documents, JSON Lines, or public:anercorp, public:wojood, public:assault, "
-        "public:assault+abduction, public:protest."
+        help="Annotated documents, JSON Lines, or a public benchmark, such as public:anercorp; "
+        "docs/scoring.md lists them."
     ),
     file: str = typer.Option(
         None, help="Which model file to run: onnx_int8, onnx or weights. Default: the first."
