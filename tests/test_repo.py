@@ -4,14 +4,17 @@ import json
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 from typer.main import get_command
 
 from marsad import __version__
 from marsad.benchmarks import PUBLIC, TRAINING
 from marsad.cli import app
-from marsad.config import load_config
+from marsad.config import RunConfig, load_config
 from marsad.corpus import check_files
 from tests.conftest import ROOT
 
@@ -61,6 +64,29 @@ def test_configurations_load_and_name_files_that_exist(path):
     assert learnt - set(TRAINING) == {p for p in learnt if (ROOT / p).is_file()}
     read = {data.dev, data.test}
     assert read - set(PUBLIC) == {p for p in read if (ROOT / p).is_file()}
+
+
+def test_every_option_has_its_place_in_the_page_on_training():
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    told = set(
+        re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`|^ .+:|^data:", page, re.MULTILINE)))
+    )
+    assert {key for key in options(RunConfig) if key not in told} == set()
+
+
+def options(section: type[BaseModel]) -> Iterator[str]:
+    """Yield the names of the keys in a section and in those below it."""
+    for name, field in section.model_fields.items():
+        below = [own for own in sections_in(field.annotation) if own is not section]
+        yield from (key for own in below for key in options(own))
+        if not below:
+            yield name
+
+
+def sections_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [own for part in get_args(annotation) for own in sections_in(part)]
 
 
 def test_corpus_and_article_have_no_errors():
