@@ -352,3 +352,16 @@ def test_transitions_learn_a_pattern_that_words_do_not_show(unknown: float):
     marginals = tag_log_marginals(logits, transitions, TAGS)
     assert best_legal_tags(marginals, TAGS).tolist() == pattern
     assert np.exp(marginals)[np.arange(9), pattern].min() > 0.9
+
+
+@pytest.mark.parametrize("words", [0, 1])
+def test_transitions_have_a_gradient_without_a_pair_of_words(words: int):
+    """Processes that shard them exchange gradients in the same order, whatever each has read."""
+    crf = LinearChainCRF(["O", "B-A", "I-A"])
+    known = torch.zeros(1, 2, dtype=torch.bool)
+    known[:, :words] = True
+    emissions = torch.zeros(1, 2, 3, requires_grad=True)
+    loss = crf(emissions, torch.ones(1, 2, 3, dtype=torch.bool), begins=known, known=known)
+    loss.backward()
+    assert crf.transitions.grad is not None
+    assert not crf.transitions.grad.any()

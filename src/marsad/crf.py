@@ -49,8 +49,11 @@ class LinearChainCRF(nn.Module):
         with torch.autocast(emissions.device.type, enabled=False):
             dtype = torch.promote_types(emissions.dtype, torch.float32)
             scores = emissions[known].to(dtype).log_softmax(-1)  # smaller sums, the same loss
+            # A gradient for the transitions even without a pair of words: processes that keep a
+            # part of them each would otherwise not agree on what to exchange.
+            nothing = 0 * self.transitions.sum().to(dtype)
             if not len(scores):
-                return scores.sum()
+                return scores.sum() + nothing
             scores = scores.masked_fill(begins[known].unsqueeze(-1) & ~self.may_begin, NEVER)
             agreeing = scores.masked_fill(~allowed[known], NEVER)
             chains = _find_chains(begins, known)
@@ -59,7 +62,7 @@ class LinearChainCRF(nn.Module):
             totals = _log_partition(both, chains.lengths.repeat(2), transitions)
             everything, agreed = totals.chunk(2)
             impossible = agreed < NEVER / 2  # not so where it is nan, which is to be seen
-            return (everything - agreed)[~impossible].sum()
+            return (everything - agreed)[~impossible].sum() + nothing
 
 
 class _Chains(NamedTuple):
