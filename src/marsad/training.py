@@ -95,6 +95,9 @@ def _train(
     trainer.go_on(last)
     if not this_process().is_main_process:
         return ModelFolder(config.output)
+    if trainer.is_fsdp_enabled:  # the parameters are shards; the best weights are whole
+        model = build_model(config, load_encoder(config.encoder))
+        reader = Reader(tokenizer, settings, TorchBackend(model))
     model.load_state_dict(checkpoints.best_weights())
     merge_adapters(model)
     calibration = fit_on(dev, list(reader.judge(dev.documents)), config)
