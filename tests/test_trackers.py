@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from marsad.arguments import training_arguments
 from marsad.config import RunConfig, with_values
+from marsad.errors import MissingExtraError
 from marsad.training import train
 
 
@@ -17,6 +19,15 @@ def test_tensorboard_has_a_value_a_step(run_config: RunConfig):
     board = EventAccumulator(str(events)).Reload()
     assert len(board.Scalars("train/loss")) == lines > 1
     assert [value.step for value in board.Scalars("eval/score")] == [lines]
+
+
+@pytest.mark.parametrize("tracker", ["tensorboard", "trackio"])
+def test_a_tracker_that_is_missing_is_named(
+    run_config: RunConfig, monkeypatch: pytest.MonkeyPatch, tracker: str
+):
+    monkeypatch.setattr("marsad.arguments.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=rf"{tracker} is not installed; .*marsad\[track\]"):
+        training_arguments(with_values(run_config, {"train.trackers": [tracker]}))
 
 
 @pytest.mark.slow

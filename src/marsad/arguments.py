@@ -1,5 +1,7 @@
 """What transformers' trainer is told of a run."""
 
+from importlib.util import find_spec
+
 import torch
 from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations.integration_utils import TensorBoardCallback
@@ -7,7 +9,7 @@ from transformers.trainer_utils import SchedulerType
 
 from marsad.checkpoints import FOLDER
 from marsad.config import RunConfig
-from marsad.errors import ConfigError
+from marsad.errors import ConfigError, MissingExtraError
 from marsad.processes import this_process
 from marsad.sections import Precision
 
@@ -28,6 +30,7 @@ def training_arguments(config: RunConfig) -> TrainingArguments:
     Raises:
         ConfigError: the batch cannot be parted among the processes, or GPUs would be left to share
             one process.
+        MissingExtraError: a tracker is not installed.
     """
     options, processes = config.train, this_process().num_processes
     parts = processes * options.accumulate
@@ -36,6 +39,9 @@ def training_arguments(config: RunConfig) -> TrainingArguments:
             f"train.batch_size: {options.batch_size} windows cannot be parted among {processes} "
             f"processes times {options.accumulate} (train.accumulate); give a multiple of {parts}"
         )
+    for tracker in options.trackers:
+        if find_spec(tracker) is None:
+            raise MissingExtraError(tracker, "track")
     arguments = TrainingArguments(
         output_dir=str(config.output / FOLDER),
         num_train_epochs=options.epochs,

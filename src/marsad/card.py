@@ -23,6 +23,7 @@ from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 from marsad.runtime import PREFERENCE
 from marsad.scoring import Score
 from marsad.scoring.uncertainty import Interval
+from marsad.sections import PREFIX
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 _HUB_TASKS = {
@@ -115,7 +116,7 @@ def card_data(settings: ModelSettings, run: RunConfig, metrics: Metrics) -> Mode
     results = [
         EvalResult(
             task_type=task,
-            dataset_type=Path(name.removeprefix("public:")).stem,
+            dataset_type=Path(name.removeprefix(PREFIX)).stem,
             dataset_name=evaluation.data,
             metric_type="f1",
             metric_name=f"{metric} micro F1",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from datasets import Dataset, Features, Value, concatenate_datasets
 from datasets.exceptions import DatasetGenerationError
 from tokenizers import Tokenizer
@@ -64,7 +65,9 @@ def load_windows(
             raise DataError(
                 f"{part.corpus}: says nothing of what task {settings.task} learns; leave it out"
             )
-        shares = part.share * repeat_factors(labels_held(windows), oversample)
+        shares = np.full(len(windows), part.share)
+        if oversample:
+            shares *= repeat_factors(labels_held(windows), oversample)
         mapped.append(windows.add_column("share", shares.tolist()))
     return concatenate_datasets(mapped)
 

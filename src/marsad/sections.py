@@ -15,6 +15,8 @@ from pydantic import (
 
 from marsad.text.windows import Pooling
 
+PREFIX = "public:"  # of the names of public corpora and benchmarks
+
 Task = Literal["joint", "ner", "events"]
 Precision = Literal["auto", "fp32", "bf16"]
 Schedule = Literal["linear", "cosine", "constant"]
@@ -58,7 +60,7 @@ class DataConfig(Section):
         learnt = [Path(part.corpus).resolve() for part in self.parts]
         for key in ("dev", "test"):  # of public corpora, what is learnt from has names of its own
             path = getattr(self, key)
-            if not path.startswith("public:") and Path(path).resolve() in learnt:
+            if not path.startswith(PREFIX) and Path(path).resolve() in learnt:
                 raise ValueError(f"{key}: {path} is learnt from; give another file")
         if len(set(learnt)) < len(learnt):
             raise ValueError("mixture: a corpus is given twice; give it once, with a larger share")

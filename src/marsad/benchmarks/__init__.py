@@ -20,8 +20,8 @@ from marsad.errors import DataError, did_you_mean
 from marsad.files import sha256
 from marsad.labels import scheme
 from marsad.scoring.ruler import own_ruler
+from marsad.sections import PREFIX
 
-PREFIX = "public:"
 SOURCE_VARIABLE = "MARSAD_CORPORA"
 
 T = TypeVar("T")

@@ -91,13 +91,15 @@ def _check_options(
     stress: bool,
 ) -> None:
     """Refuse options that would do nothing."""
+    from marsad.sections import PREFIX
+
     if system.is_dir() and (form or label):
         raise ConfigError(f"{system}: --format and --label are for files of predictions")
     if system.is_file() and file:
         raise ConfigError(f"{system}: --file names a file of a model folder, and this is none")
     if stress and not system.is_dir():
         raise ConfigError(f"{system}: --stress needs a model to read new texts; name a folder")
-    if stress and data.startswith("public:"):
+    if stress and data.startswith(PREFIX):
         raise ConfigError(f"{data}: --stress rewrites texts under our own labels; name a file")
 
 
