@@ -332,5 +332,5 @@ def test_other_tokenizer_cuts_anew(load: Load, tiny_corpus: Path):
 def test_other_code_cuts_anew(load: Load, tiny_corpus: Path, monkeypatch: pytest.MonkeyPatch):
     train = str(tiny_corpus / "train.jsonl")
     before = files_of(load(train=train))
-    monkeypatch.setattr(mixture, "_own_code", lambda: "another release")
+    monkeypatch.setattr(mixture, "own_code", lambda: "another release")
     assert not files_of(load(train=train)) & before

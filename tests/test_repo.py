@@ -5,6 +5,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -12,14 +13,16 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from marsad import __version__
-from marsad.benchmarks import PUBLIC, TRAINING
+from marsad.adaptation.settings import load_adaptation
+from marsad.benchmarks import PREFIX, PUBLIC, TRAINING
 from marsad.cli import app
 from marsad.config import RunConfig, load_config
 from marsad.corpus import check_files
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+ADAPTATIONS = sorted((ROOT / "configs").rglob("adapt-*.yaml"))
+CONFIGS = sorted({*(ROOT / "configs").rglob("*.yaml")} - {*ADAPTATIONS})
 
 
 def test_tree_in_the_readme_is_the_tree():
@@ -64,6 +67,14 @@ def test_configurations_load_and_name_files_that_exist(path):
     assert learnt - set(TRAINING) == {p for p in learnt if (ROOT / p).is_file()}
     read = {data.dev, data.test}
     assert read - set(PUBLIC) == {p for p in read if (ROOT / p).is_file()}
+
+
+@pytest.mark.parametrize("path", ADAPTATIONS, ids=lambda p: p.stem)
+def test_adaptations_load_and_name_files_that_exist(path: Path):
+    config = load_adaptation(path)
+    own = {text.file for text in config.texts if not text.file.startswith(PREFIX)}
+    assert own == {name for name in own if (ROOT / name).is_file()}
+    assert config.probe is None or (ROOT / config.probe.run).is_file()
 
 
 def test_every_option_has_its_place_in_the_page_on_training():

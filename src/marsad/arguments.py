@@ -1,6 +1,7 @@
 """What transformers' trainer is told of a run."""
 
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainingArguments
@@ -11,7 +12,7 @@ from marsad.checkpoints import FOLDER
 from marsad.config import RunConfig
 from marsad.errors import ConfigError, MissingExtraError
 from marsad.processes import this_process
-from marsad.sections import Precision
+from marsad.sections import Optimisation, Precision
 
 
 def curves(config: RunConfig) -> list[TrainerCallback]:
@@ -32,19 +33,56 @@ def training_arguments(config: RunConfig) -> TrainingArguments:
             one process.
         MissingExtraError: a tracker is not installed.
     """
-    options, processes = config.train, this_process().num_processes
-    parts = processes * options.accumulate
-    if options.batch_size % parts:
-        raise ConfigError(
-            f"train.batch_size: {options.batch_size} windows cannot be parted among {processes} "
-            f"processes times {options.accumulate} (train.accumulate); give a multiple of {parts}"
-        )
+    options = config.train
     for tracker in options.trackers:
         if find_spec(tracker) is None:
             raise MissingExtraError(tracker, "track")
-    arguments = TrainingArguments(
+    return optimisation_arguments(
+        options,
+        "train",
         output_dir=str(config.output / FOLDER),
+        seed=config.seed,
         num_train_epochs=options.epochs,
+        torch_compile=options.compile,
+        eval_strategy="epoch",
+        save_strategy="steps" if options.save_steps else "epoch",
+        save_steps=options.save_steps or 500,
+        report_to=[name for name in options.trackers if name != "tensorboard"],
+        run_name=config.name,
+        project=config.name,
+    )
+
+
+def optimisation_arguments(
+    options: Optimisation,
+    section: str,
+    *,
+    output_dir: str,
+    seed: int,
+    **others: Any,  # noqa: ANN401
+) -> TrainingArguments:
+    """Return arguments of a training whose batches are parted among the processes.
+
+    Args:
+        options: of the section of a configuration that ``section`` names.
+        section: is named in errors.
+        output_dir: where checkpoints go.
+        seed: of weights and batches.
+        others: any other arguments.
+
+    Raises:
+        ConfigError: the batch cannot be parted, or GPUs would be left to share one process.
+    """
+    processes = this_process().num_processes
+    parts = processes * options.accumulate
+    if options.batch_size % parts:
+        raise ConfigError(
+            f"{section}.batch_size: {options.batch_size} cannot be parted among {processes} "
+            f"processes times {options.accumulate} ({section}.accumulate); give a multiple of "
+            f"{parts}"
+        )
+    arguments = TrainingArguments(
+        output_dir=output_dir,
         per_device_train_batch_size=options.batch_size // parts,
         gradient_accumulation_steps=options.accumulate,
         lr_scheduler_type=SchedulerType(
@@ -53,20 +91,14 @@ def training_arguments(config: RunConfig) -> TrainingArguments:
         warmup_steps=options.warmup,
         bf16=use_bf16(options.precision),
         use_cpu=not torch.cuda.is_available(),
-        torch_compile=options.compile,
-        eval_strategy="epoch",
-        save_strategy="steps" if options.save_steps else "epoch",
-        save_steps=options.save_steps or 500,
         save_total_limit=2,
         logging_steps=1,
         logging_nan_inf_filter=False,
-        report_to=[name for name in options.trackers if name != "tensorboard"],
-        run_name=config.name,
-        project=config.name,
         remove_unused_columns=False,
-        seed=config.seed,
-        data_seed=config.seed,
+        seed=seed,
+        data_seed=seed,
         dataloader_pin_memory=torch.cuda.is_available(),
+        **others,
     )
     if arguments.n_gpu > 1:
         raise ConfigError(

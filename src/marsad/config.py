@@ -6,7 +6,7 @@ overrides single keys with the same checks.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -30,6 +30,8 @@ from marsad.sections import (
     WindowConfig,
 )
 from marsad.text.cleaning import CleaningName
+
+S = TypeVar("S", bound=Section)
 
 
 class RunConfig(Section):
@@ -94,9 +96,20 @@ class RunConfig(Section):
 
 
 def load_config(path: Path, *, overrides: tuple[str, ...] = ()) -> RunConfig:
+    """Read the configuration of a run, see :func:`load_section`."""
+    return load_section(RunConfig, path, overrides=overrides, example="configs/joint.yaml")
+
+
+def load_section(kind: type[S], path: Path, *, overrides: tuple[str, ...] = (), example: str) -> S:
     """Read a configuration file and apply ``key.sub=value`` overrides.
 
     Relative paths in it are relative to the working directory.
+
+    Args:
+        kind: the type of the configuration.
+        path: the file.
+        overrides: are applied in their order.
+        example: names a file of that type, for errors.
 
     Raises:
         ConfigError: not YAML, an unknown key, a value of the wrong type or out of range.
@@ -108,13 +121,13 @@ def load_config(path: Path, *, overrides: tuple[str, ...] = ()) -> RunConfig:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: a configuration is a mapping of keys; see configs/joint.yaml")
+        raise ConfigError(f"{path}: a configuration is a mapping of keys; see {example}")
     for override in overrides:
         _apply(raw, override)
     try:
-        return RunConfig.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_problem(error)}") from None
+        raise ConfigError(f"{path}: {_first_problem(error, kind)}") from None
 
 
 def with_values(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
@@ -129,7 +142,7 @@ def with_values(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(_first_problem(error)) from None
+        raise ConfigError(_first_problem(error, RunConfig)) from None
 
 
 def _apply(raw: dict[str, Any], override: str) -> None:
@@ -155,13 +168,14 @@ def _set(raw: dict[str, Any], key: str, value: object) -> None:
     section[last] = value
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
     """Say in one line what is wrong first, and how many problems there are."""
     first, *rest = error.errors()
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         problem = (
-            f"unknown key {key!r}{did_you_mean(str(first['loc'][-1]), _keys_beside(first['loc']))}"
+            f"unknown key {key!r}"
+            f"{did_you_mean(str(first['loc'][-1]), _keys_beside(first['loc'], kind))}"
         )
     elif first["type"] == "missing":
         problem = f"key {key!r} is missing"
@@ -172,8 +186,8 @@ def _first_problem(error: ValidationError) -> str:
     return problem + (f" (and {len(rest)} more)" if rest else "")
 
 
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    section: type[BaseModel] = RunConfig
+def _keys_beside(location: tuple[int | str, ...], section: type[BaseModel]) -> list[str]:
+    """Return the keys of the section that a location inside another section lies in."""
     for part in location[:-1]:
         field = section.model_fields.get(str(part))  # none of an index or a key of a mapping
         section = (_section_in(field.annotation) if field else None) or section

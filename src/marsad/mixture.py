@@ -87,7 +87,7 @@ def _windows_of(
         "source": source,
         "tokenizer": tokenizer,
         "settings": settings,
-        "digest": _digest(_read(corpus, source)) + _own_code(),
+        "digest": _digest(_read(corpus, source)) + own_code(),
     }
     try:
         return Dataset.from_generator(_cut, features=FEATURES, gen_kwargs=known_by)
@@ -112,7 +112,7 @@ def _digest(documents: Sequence[Annotated]) -> str:
 
 
 @cache
-def _own_code() -> str:
+def own_code() -> str:
     """Return a digest of all code and labels of this package."""
     files = sorted(p for p in Path(__file__).parent.rglob("*") if p.suffix in (".py", ".yaml"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

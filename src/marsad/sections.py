@@ -163,20 +163,27 @@ class Lora(Section):
     dropout: float = Field(0.0, ge=0, lt=1)
 
 
-class TrainConfig(Section):
-    """Optimisation."""
+class Optimisation(Section):
+    """What any training says of its steps."""
 
-    epochs: float = Field(8, gt=0)
     batch_size: int = Field(8, ge=1, description="windows in a step, over all processes")
     accumulate: int = Field(1, ge=1, description="parts that each process cuts its share of it in")
+    learning_rate: float = Field(2e-4, gt=0)
+    schedule: Schedule = "linear"
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
+    weight_decay: float = Field(0.01, ge=0)
+    precision: Precision = Field("auto", description="auto: bf16 where the device computes in it")
+
+
+class TrainConfig(Optimisation):
+    """Optimisation of a run."""
+
+    epochs: float = Field(8, gt=0)
     learning_rate: float = Field(2e-4, gt=0, description="of the encoder's last layer")
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="of the learning rate from a layer to the one below"
     )
     head_learning_rate: float = Field(1e-3, gt=0, description="of the heads")
-    schedule: Schedule = "linear"
-    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
-    weight_decay: float = Field(0.01, ge=0)
     heads_first: HeadsFirst = HeadsFirst()
     freeze_embeddings: bool = Field(
         False, description="keep the encoder's piece vectors as they are"
@@ -193,7 +200,6 @@ class TrainConfig(Section):
         description="windows with a label that fewer than this share of their corpus hold come "
         "more often (Gupta et al. 2019)",
     )
-    precision: Precision = Field("auto", description="auto: bf16 where the device computes in it")
     gradient_checkpointing: bool = Field(False, description="less memory for more time")
     compile: bool = Field(False, description="torch.compile the model")
     save_steps: int = Field(

@@ -83,7 +83,7 @@ def open_benchmark(data: str, *, source: Path | None = None) -> Benchmark:
     if not data.startswith(PREFIX):
         path = Path(data)
         return Benchmark(data, read_corpus(path), own_ruler(), sha256(path))
-    return _public(data, PUBLIC)(_corpora(data, source))
+    return _public(data, PUBLIC)(corpora_folder(data, source))
 
 
 def open_training(data: str, *, source: Path | None = None) -> list[Annotated]:
@@ -98,7 +98,7 @@ def open_training(data: str, *, source: Path | None = None) -> list[Annotated]:
     """
     if not data.startswith(PREFIX):
         return [Annotated(document) for document in read_corpus(Path(data))]
-    return _public(data, TRAINING)(_corpora(data, source))
+    return _public(data, TRAINING)(corpora_folder(data, source))
 
 
 def _public(data: str, corpora: Mapping[str, T]) -> T:
@@ -110,7 +110,12 @@ def _public(data: str, corpora: Mapping[str, T]) -> T:
     return corpora[data]
 
 
-def _corpora(data: str, source: Path | None) -> Path:
+def corpora_folder(data: str, source: Path | None) -> Path:
+    """Return the folder of the public corpora, for what is called ``data``.
+
+    Raises:
+        DataError: nobody says where it is.
+    """
     folder = source or os.environ.get(SOURCE_VARIABLE)
     if not folder:
         raise DataError(f"{data}: name the corpora's folder with --source or {SOURCE_VARIABLE}")
@@ -125,6 +130,7 @@ __all__ = [
     "Annotated",
     "Benchmark",
     "Publication",
+    "corpora_folder",
     "open_benchmark",
     "open_training",
 ]

@@ -9,7 +9,18 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from marsad import __version__
-from marsad.cli import calibrate, card, compare, data, evaluate, export, predict, seeds, train
+from marsad.cli import (
+    adapt,
+    calibrate,
+    card,
+    compare,
+    data,
+    evaluate,
+    export,
+    predict,
+    seeds,
+    train,
+)
 from marsad.errors import MarsadError, MissingExtraError
 
 # typer exports this error's subclass alone.
@@ -22,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
+app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("seeds")(seeds.seeds)

@@ -8,15 +8,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from marsad.encoders import compact
 from marsad.encoders.builtin import NAMES, builtin_folder
 from marsad.errors import ModelError
-from marsad.text.cleaning import PLACEHOLDERS, CleaningName
+from marsad.text.cleaning import CLEANINGS, PLACEHOLDERS, CleaningName
 from marsad.text.windows import SpecialIds
 
 BUILTIN = "builtin:"
+CLEANING_KEY = "marsad_cleaning"  # of the config of an encoder that says what it wants
 
 # What the text of an encoder's pre-training had gone through, by what its name holds: AraBERT and
 # AraELECTRA (Antoun et al. 2020, 2021), CAMeLBERT (Inoue et al. 2021, "The Interplay of Variant,
@@ -67,8 +69,7 @@ def load_encoder(name: str, *, dropout: float | None = None) -> Encoder:
     Raises:
         ModelError: it cannot be found or read, or reads only text cut into morphemes.
     """
-    short = name.rstrip("/").rpartition("/")[2].lower()
-    if _SEGMENTED_NAME.search(short):
+    if _SEGMENTED_NAME.search(_short(name)):
         raise _segmented(name)
     source = _locate(name)
     try:
@@ -78,7 +79,7 @@ def load_encoder(name: str, *, dropout: float | None = None) -> Encoder:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         if any(_SEGMENTED_PIECE.fullmatch(piece) for piece in tokenizer.get_vocab()):
             raise _segmented(name)
-        model = AutoModel.from_pretrained(source, config=config, use_safetensors=True)
+        model = _load_model(source, config)
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(
@@ -86,8 +87,43 @@ def load_encoder(name: str, *, dropout: float | None = None) -> Encoder:
             f"tokenizer.json and model.safetensors, or {BUILTIN}{NAMES[0]}, which needs no hub"
         ) from None
     tokenizer.add_tokens([word for word in PLACEHOLDERS if word in tokenizer.get_vocab()])
-    families = (cleaning for part, cleaning in FAMILIES if part in short)
-    return Encoder(model, tokenizer, next(families, "none"))
+    return Encoder(model, tokenizer, _cleaning(config, name))
+
+
+def _cleaning(config: PretrainedConfig, name: str) -> CleaningName:
+    """Return the cleaning that an encoder's config names, or else its own name calls for."""
+    stated = getattr(config, CLEANING_KEY, None)
+    if stated is None:
+        short = _short(name)
+        return next((cleaning for part, cleaning in FAMILIES if part in short), "none")
+    for cleaning in CLEANINGS:
+        if cleaning == stated:
+            return cleaning
+    raise ModelError(f"encoder {name!r}: {CLEANING_KEY} {stated!r} is unknown; take it anew")
+
+
+def _short(name: str) -> str:
+    """Return the last part of a name, by which families of encoders are known."""
+    return name.rstrip("/").rpartition("/")[2].lower()
+
+
+def _load_model(source: str, config: PretrainedConfig) -> PreTrainedModel:
+    """Load weights, those in eight bits where a folder has them."""
+    small = Path(source) / compact.FILE
+    if not small.exists():
+        whole: PreTrainedModel = AutoModel.from_pretrained(
+            source, config=config, use_safetensors=True
+        )
+        return whole
+    model: PreTrainedModel = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+    weights = compact.load_compact(small)
+    try:
+        missing = model.load_state_dict(weights, strict=False).missing_keys
+    except RuntimeError as error:
+        raise ValueError(f"{small} does not fit its config: {error}") from None
+    if any(not name.startswith("pooler.") for name in missing):
+        raise ValueError(f"{small} lacks {missing[0]}")
+    return model
 
 
 def _segmented(name: str) -> ModelError:

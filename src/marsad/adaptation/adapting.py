@@ -1,0 +1,240 @@
+"""An adaptation, from base and texts to an encoder; one that was killed goes on where it was."""
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, Features, Value
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast, TrainerCallback, set_seed
+
+from marsad import __version__
+from marsad.adaptation.blocks import cut_blocks
+from marsad.adaptation.distillation import PairCollator, VectorDistillation
+from marsad.adaptation.masking import MaskCollator, MaskedWords
+from marsad.adaptation.settings import AdaptConfig
+from marsad.adaptation.stages import run_stage
+from marsad.adaptation.texts import all_paragraphs, locate
+from marsad.adaptation.transfer import new_pieces, with_vocabulary
+from marsad.adaptation.vocabulary import learn_vocabulary
+from marsad.checkpoints import FOLDER, Checkpoints
+from marsad.encoders.loading import Encoder, load_encoder
+from marsad.errors import DataError
+from marsad.files import atomic_path, sha256
+from marsad.mixture import own_code
+from marsad.modeling import without_pooler
+from marsad.processes import this_process
+from marsad.text.cleaning import CLEANINGS
+
+log = logging.getLogger(__name__)
+
+STAGES = ("vocabulary", "vectors", "masking")
+_DONE = "encoder.safetensors"  # in the folder of a stage once it is done
+_TEXT = Features({"text": Value("string")})
+
+# Is shown what an encoder has become, and by what.
+Watch = Callable[[str, Encoder], None]
+
+
+def _unwatched(name: str, encoder: Encoder) -> None:
+    """Look at nothing."""
+
+
+def adapt(config: AdaptConfig, *, watch: Watch = _unwatched) -> Encoder:
+    """Go through the stages of a configuration and return the encoder.
+
+    Args:
+        config: the adaptation.
+        watch: is shown the base and, by the name of the stage, what each made of it; the masked
+            words' also at each ``masking.show_steps``, as ``masking-STEP``.
+
+    Raises:
+        ConfigError: a stage in the folder is of another configuration, or does not fit the base.
+        DataError: a text is missing or cannot be read, or has nothing to learn from.
+        ModelError: the base cannot be loaded.
+        TrainingError: a loss became no number, or memory or disk ran out.
+    """
+    set_seed(config.seed)
+    base = load_encoder(config.base)
+    without_pooler(base.model)
+    watch("base", base)
+    encoder = base
+    if config.vocabulary:
+        tokenizer = vocabulary(config, base)
+        encoder = Encoder(with_vocabulary(base, tokenizer), tokenizer, config.cleaning)
+        watch("vocabulary", encoder)
+    if config.vectors:
+        _learnt(encoder, config, "vectors", partial(_learn_vectors, config, base, encoder))
+        watch("vectors", encoder)
+    if config.masking:
+        _learnt(encoder, config, "masking", partial(_learn_masked, config, encoder, watch))
+        watch("masking", encoder)
+    return encoder
+
+
+def vocabulary(config: AdaptConfig, base: Encoder) -> PreTrainedTokenizerFast:
+    """Return the tokenizer of an adaptation that has a vocabulary of its own, learnt once."""
+    assert config.vocabulary
+    folder = _open(config, "vocabulary").path
+    with this_process().main_process_first():
+        if not (folder / "tokenizer.json").exists():
+            log.info("learning %d pieces", config.vocabulary.size)
+            text = _paragraphs(config, held_out=False)
+            learnt = learn_vocabulary(text, base.tokenizer, config.vocabulary)
+            learnt.save_pretrained(folder)
+    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
+    return tokenizer
+
+
+def stage_folder(config: AdaptConfig, stage: str) -> Path:
+    """Return where a stage keeps its checkpoints, its log and what it made."""
+    return config.output / FOLDER / stage
+
+
+def blocks_of(config: AdaptConfig, tokenizer: Tokenizer, *, held_out: bool) -> Dataset:
+    """Return the blocks of text that are learnt from, or those held out, kept on disk.
+
+    Raises:
+        DataError: a text cannot be read, or there is not one block.
+    """
+    known_by = {"config": _text_record(config), "code": own_code()}
+    cut = partial(_cut, config, tokenizer, held_out=held_out)
+    blocks = Dataset.from_generator(_rows, features=_TEXT, gen_kwargs={"cut": cut, **known_by})
+    if not len(blocks):
+        raise DataError("texts: hold too few articles; give more, or another share to held_out")
+    return blocks
+
+
+def _rows(cut: Callable[[], Iterator[str]], **_: object) -> Iterator[dict[str, str]]:
+    """Yield rows; what else is given is in the name that they are kept under."""
+    return ({"text": block} for block in cut())
+
+
+def _cut(config: AdaptConfig, tokenizer: Tokenizer, *, held_out: bool) -> Iterator[str]:
+    return cut_blocks(_paragraphs(config, held_out=held_out), tokenizer, config.max_tokens)
+
+
+def _paragraphs(config: AdaptConfig, *, held_out: bool) -> Iterator[str]:
+    return all_paragraphs(
+        config.texts,
+        config.corpora,
+        CLEANINGS[config.cleaning],
+        held_out=held_out,
+        share=config.held_out,
+    )
+
+
+def _learnt(encoder: Encoder, config: AdaptConfig, stage: str, learn: Callable[[], None]) -> None:
+    """Let an encoder learn in a stage, or take the weights that it ended with before."""
+    done = _open(config, stage).path / _DONE
+    if not done.exists():
+        learn()
+        if this_process().is_main_process:
+            with atomic_path(done) as temporary:
+                save_file(weights_of(encoder), temporary)
+        this_process().wait_for_everyone()
+    encoder.model.load_state_dict(load_file(done))
+
+
+def weights_of(encoder: Encoder) -> dict[str, Tensor]:
+    """Return an encoder's weights by name, on the CPU."""
+    return {n: w.contiguous().cpu() for n, w in encoder.model.state_dict().items()}
+
+
+def _learn_vectors(config: AdaptConfig, base: Encoder, encoder: Encoder) -> None:
+    options = config.vectors
+    assert options
+    rates = {True: options.learning_rate, False: options.layers_learning_rate}
+    module = VectorDistillation(
+        base.model,
+        encoder.model,
+        options.layer,
+        new=new_pieces(base, encoder.tokenizer),
+        layers_learn=options.layers_learning_rate > 0,
+    )
+    tokenizers = base.tokenizer.backend_tokenizer, encoder.tokenizer.backend_tokenizer
+    collator = PairCollator(*tokenizers, pads=(base.special.pad, encoder.special.pad))
+    checkpoints = _open(config, "vectors")
+    run_stage(
+        "vectors",
+        module,
+        options,
+        blocks=blocks_of(config, tokenizers[1], held_out=False),
+        held_out=blocks_of(config, tokenizers[1], held_out=True),
+        collator=collator,
+        held_out_collator=collator,
+        checkpoints=checkpoints,
+        seed=config.seed,
+        rate=lambda name: rates[".embeddings." in name],
+    )
+    encoder.model.load_state_dict(module.student.state_dict(), strict=False)
+
+
+def _learn_masked(config: AdaptConfig, encoder: Encoder, watch: Watch) -> None:
+    options, tokenizer = config.masking, encoder.tokenizer
+    assert options
+    learnt, apart = (MaskCollator(tokenizer, options.share, seed=config.seed) for _ in range(2))
+    run_stage(
+        "masking",
+        MaskedWords(encoder.model),
+        options,
+        blocks=blocks_of(config, tokenizer.backend_tokenizer, held_out=False),
+        held_out=blocks_of(config, tokenizer.backend_tokenizer, held_out=True),
+        collator=learnt,
+        held_out_collator=apart,
+        checkpoints=_open(config, "masking"),
+        seed=config.seed,
+        callbacks=[_Epochs(learnt), _Shown(encoder, options.show_steps, watch)],
+    )
+
+
+class _Epochs(TrainerCallback):
+    """Tells a collator which epoch it masks for, so that no text is always masked alike."""
+
+    def __init__(self, collator: MaskCollator) -> None:
+        self.collator = collator
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Count the epochs that are done; one in which a run goes on is not."""
+        self.collator.epoch = int(state.epoch + 1e-6)
+
+
+class _Shown(TrainerCallback):
+    """Shows an encoder that learns, every so many steps."""
+
+    def __init__(self, encoder: Encoder, every: int, watch: Watch) -> None:
+        self.encoder = encoder
+        self.every = every
+        self.watch = watch
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Count the steps; the last is shown when the stage is done."""
+        shown = self.every and state.global_step % self.every == 0
+        if shown and state.global_step < state.max_steps:
+            self.watch(f"masking-{state.global_step}", self.encoder)
+
+
+def _open(config: AdaptConfig, stage: str) -> Checkpoints:
+    """Return the checkpoints of a stage, after what they are of was compared."""
+    checkpoints = Checkpoints(stage_folder(config, stage))
+    with this_process().main_process_first():
+        checkpoints.open(_record(config, stage))
+    return checkpoints
+
+
+def _record(config: AdaptConfig, stage: str) -> dict[str, object]:
+    """Return what must be the same for a stage to be taken as done, or to go on."""
+    upto = STAGES[: STAGES.index(stage) + 1]
+    values = config.model_dump(mode="json", include={"base", "seed", *upto})
+    return {"version": __version__, **values, **_text_record(config)}
+
+
+def _text_record(config: AdaptConfig) -> dict[str, object]:
+    """Return what the blocks are made of."""
+    values = config.model_dump(mode="json", include={"cleaning", "held_out", "max_tokens"})
+    digests = {text.file: sha256(locate(text, config.corpora)) for text in config.texts}
+    return {**values, "texts": digests}

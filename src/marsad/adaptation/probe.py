@@ -1,0 +1,50 @@
+"""A probe: how much of our task an encoder holds as it stands.
+
+Heads learn from the output of the still encoder, as at the beginning of a run, and are scored on
+the run's dev documents. That takes a minute where training takes ten, and says nothing of what the
+encoder may still learn.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+from transformers import set_seed
+
+from marsad.benchmarks import open_benchmark
+from marsad.checkpoints import Checkpoints
+from marsad.config import RunConfig
+from marsad.encoders.loading import Encoder
+from marsad.errors import ConfigError
+from marsad.heads import train_heads
+from marsad.mixture import load_windows
+from marsad.reader import Reader
+from marsad.torch_backend import TorchBackend
+from marsad.training import build_model, build_trainer, dev_score, model_settings
+
+
+def probe(encoder: Encoder, run: RunConfig) -> Mapping[str, float]:
+    """Return the dev scores of heads over an encoder, which stays as it is.
+
+    Raises:
+        ConfigError: the run has no epochs for the heads.
+        DataError: a corpus of the run is missing or wrong.
+    """
+    if not run.train.heads_first.epochs:
+        raise ConfigError("probe.run: its train.heads_first.epochs is 0; name a run that has some")
+    set_seed(run.seed)
+    own = replace(encoder, model=deepcopy(encoder.model))
+    tokenizer, settings = own.tokenizer.backend_tokenizer, model_settings(run, own)
+    dev = open_benchmark(run.data.dev, source=run.data.corpora)
+    model = build_model(run, own)
+    reader = Reader(tokenizer, settings, TorchBackend(model))
+    with tempfile.TemporaryDirectory() as folder:
+        elsewhere = run.model_copy(update={"output": Path(folder)})
+        windows = load_windows(run.data, tokenizer, settings)
+        trainer = build_trainer(
+            model, elsewhere, windows, reader, dev, Checkpoints(Path(folder) / "checkpoints")
+        )
+        train_heads(trainer, run)
+        return dev_score(reader, dev)
