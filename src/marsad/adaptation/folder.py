@@ -2,21 +2,26 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import torch
 import yaml
 
 from marsad import __version__
 from marsad.adaptation.adapting import blocks_of, stage_folder, weights_of
 from marsad.adaptation.settings import AdaptConfig
+from marsad.adaptation.texts import locate
 from marsad.checkpoints import FOLDER
 from marsad.encoders import compact
 from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
-from marsad.files import atomic_write, read_records
+from marsad.files import atomic_write, read_records, sha256
 from marsad.model_folder import ModelFolder
+
+_BLOCKS_READ, _TOGETHER = 128, 8
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class EncoderFolder(ModelFolder):
         "config": "config.json",
         "run": "adapt.yaml",
         "record": "adaptation.json",
+        "evidence": "evidence.json",
         "tokenizer": "tokenizer.json",
         "tokenizer_config": "tokenizer_config.json",
         "weights": compact.FILE,
@@ -48,15 +54,19 @@ class StageRecord:
 class AdaptationRecord:
     """``adaptation.json``: what an adaptation measured.
 
-    ``blocks`` are those learnt from and ``words`` what blanks part in them; ``pieces_a_word`` is of
-    the held-out text, of the base and of the encoder; ``probes`` are dev scores of heads over the
-    still encoder.
+    ``texts`` are SHA-256 by file; ``words`` what blanks part in the blocks that were learnt from.
+    ``pieces_a_word`` is of the held-out text, of base and encoder; both read ``words_read`` of it,
+    in ``seconds_read``, on ``device``. ``probes`` are dev scores of heads over the still encoder.
     """
 
     version: str
+    texts: Mapping[str, str]
     blocks: int
     words: int
     pieces_a_word: Mapping[str, float]
+    words_read: int
+    seconds_read: Mapping[str, float]
+    device: str
     stages: Mapping[str, StageRecord]
     probes: Mapping[str, Mapping[str, float]]
 
@@ -95,24 +105,18 @@ def _measure(
 ) -> AdaptationRecord:
     tokenizer = encoder.tokenizer.backend_tokenizer
     learnt = blocks_of(config, tokenizer, held_out=False)["text"]
-    apart = blocks_of(config, tokenizer, held_out=True)["text"]
-    words = sum(len(text.split()) for text in apart)
+    apart = list(blocks_of(config, tokenizer, held_out=True)["text"])
     sides = {"base": load_encoder(config.base), "encoder": encoder}
-    pieces = {
-        side: sum(
-            len(e.ids)
-            for e in own.tokenizer.backend_tokenizer.encode_batch(
-                list(apart), add_special_tokens=False
-            )
-        )
-        / words
-        for side, own in sides.items()
-    }
+    some = apart[:_BLOCKS_READ]
     return AdaptationRecord(
         version=__version__,
+        texts={text.file: sha256(locate(text, config.corpora)) for text in config.texts},
         blocks=len(learnt),
-        words=sum(len(text.split()) for text in learnt),
-        pieces_a_word=pieces,
+        words=_count(learnt),
+        pieces_a_word={side: pieces_a_word(own, apart) for side, own in sides.items()},
+        words_read=_count(some),
+        seconds_read=time_reading(sides, some),
+        device=_device(),
         stages={
             stage: _stage(stage_folder(config, stage) / "metrics.jsonl")
             for stage in ("vectors", "masking")
@@ -120,6 +124,48 @@ def _measure(
         },
         probes=probes,
     )
+
+
+def _count(texts: Iterable[str]) -> int:
+    return sum(len(text.split()) for text in texts)
+
+
+def pieces_a_word(encoder: Encoder, texts: Sequence[str]) -> float:
+    """Return how many pieces an encoder takes for what blanks part."""
+    encodings = encoder.tokenizer.backend_tokenizer.encode_batch(
+        list(texts), add_special_tokens=False
+    )
+    return sum(len(encoding.ids) for encoding in encodings) / _count(texts)
+
+
+def time_reading(
+    encoders: Mapping[str, Encoder], texts: Sequence[str], *, rounds: int = 3
+) -> Mapping[str, float]:
+    """Return the seconds that each encoder takes for the texts, the best of rounds in turn."""
+    found: dict[str, list[float]] = {name: [] for name in encoders}
+    with torch.inference_mode():
+        for _ in range(rounds):
+            for name, own in encoders.items():
+                model = own.model.train(False)
+                begun = time.perf_counter()
+                for first in range(0, len(texts), _TOGETHER):
+                    some = list(texts[first : first + _TOGETHER])
+                    inputs = own.tokenizer(some, padding=True, return_tensors="pt")
+                    model(
+                        input_ids=inputs.input_ids.to(model.device),
+                        attention_mask=inputs.attention_mask.to(model.device),
+                    )
+                found[name].append(time.perf_counter() - begun)
+    return {name: min(seconds) for name, seconds in found.items()}
+
+
+def _device() -> str:
+    """Return what the encoder was on, in words."""
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    wide = torch.cpu.get_capabilities()
+    kind = next((name for name in ("avx512_bf16", "avx512_f", "avx2") if wide.get(name)), "plain")
+    return f"{torch.get_num_threads()} CPU threads ({kind})"
 
 
 def _stage(log: Path) -> StageRecord:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from marsad.adaptation.adapting import adapt
+from marsad.adaptation.card import write_encoder_card
 from marsad.adaptation.folder import EncoderFolder, save_encoder
 from marsad.adaptation.probe import probe
 from marsad.adaptation.settings import AdaptConfig
@@ -30,6 +31,7 @@ def make_encoder(config: AdaptConfig) -> EncoderFolder:
     run = load_config(config.probe.run) if config.probe else None
     encoder = adapt(config, watch=lambda name, own: probes.take(name, own, run))
     folder = save_encoder(encoder, config, probes.taken())
+    write_encoder_card(folder)
     Checkpoints(config.output / FOLDER).remove()
     return folder
 
