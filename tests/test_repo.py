@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from marsad import __version__
-from marsad.adaptation.settings import load_adaptation
+from marsad.adaptation.settings import AdaptConfig, load_adaptation
 from marsad.benchmarks import PREFIX, PUBLIC, TRAINING
 from marsad.cli import app
 from marsad.config import RunConfig, load_config
@@ -83,6 +83,15 @@ def test_every_option_has_its_place_in_the_page_on_training():
         re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`|^ .+:|^data:", page, re.MULTILINE)))
     )
     assert {key for key in options(RunConfig) if key not in told} == set()
+
+
+def test_every_option_of_an_adaptation_has_its_place_in_the_page_on_encoders():
+    page = (ROOT / "docs" / "encoders.md").read_text(encoding="utf-8")
+    told = set(
+        re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`|^ .+:|^\w+:", page, re.MULTILINE)))
+    )
+    shared = {"name", "output", "seed", "corpora", "cleaning"}  # as of any run
+    assert {key for key in options(AdaptConfig) if key not in told} - shared == set()
 
 
 def options(section: type[BaseModel]) -> Iterator[str]:
