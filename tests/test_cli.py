@@ -43,7 +43,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     ("content", "message"),
     [(b"", "empty"), (b"a\x00b", "binary"), (b"\xe1\xe2\xe3", "not UTF-8")],
 )
-def test_predict_refuses_what_is_no_text(
+def test_predict_tells_what_is_no_text(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, model: str, content: bytes, message: str
 ):
     path = tmp_path / "a.txt"
@@ -52,7 +52,8 @@ def test_predict_refuses_what_is_no_text(
     error = refused(capsys, "predict", str(ARTICLE), str(path), "-m", model, "-o", str(out))
     assert str(path) in error
     assert message in error
-    assert not out.exists()
+    assert f"the reasons are in {out}.rejected.jsonl" in error
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 1  # the other is read
 
 
 def test_predict_refuses_what_is_no_model(capsys: pytest.CaptureFixture[str], tmp_path: Path):

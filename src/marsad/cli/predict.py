@@ -1,21 +1,20 @@
 """``marsad predict``."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sized
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import track
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from marsad.document import Document
-from marsad.errors import ConfigError
-from marsad.files import atomic_write, decode_text, read_text
 from marsad.page import render_page
+
+T = TypeVar("T", bound=Sized)
 
 
 class Format(StrEnum):
@@ -27,7 +26,10 @@ class Format(StrEnum):
 
 
 def predict(
-    files: list[Path] = typer.Argument(help="Text files, UTF-8; - reads standard input."),
+    inputs: list[Path] = typer.Argument(
+        help="Text files, UTF-8; .jsonl or .parquet files of documents with id and text; folders "
+        "of such; - reads standard input."
+    ),
     model: Path = typer.Option(..., "--model", "-m", help="A model folder."),
     file: str = typer.Option(
         None, help="Which file to run: onnx_int8, onnx or weights. Default: the first there is."
@@ -39,51 +41,49 @@ def predict(
         None, "--format", "-f", help="What to print; jsonl when there is no -o."
     ),
     output: list[Path] = typer.Option(
-        [], "--output", "-o", help="Write .jsonl (all documents) or .html (one); may be repeated."
+        [],
+        "--output",
+        "-o",
+        help="Write .jsonl, .json, .conll, .html (of one document), or a new folder of brat's "
+        "files; may be repeated.",
+    ),
+    restart: bool = typer.Option(
+        False, "--restart", help="Forget what an unfinished run into -o has read."
     ),
 ) -> None:
-    """Read texts and mark their entities and events."""
-    _check_outputs(output, files)
-    documents = list(_read_documents(files))
+    """Read texts and mark their entities and events.
+
+    With -o a run that was killed goes on when the same command is given again. What cannot be read
+    is told with the reason, in OUTPUT.rejected.jsonl where there is an output; the exit code is 2.
+    """
+    from marsad.inputs import find_files
+    from marsad.outputs import check_outputs
+    from marsad.predicting import predict_into, predict_onto
     from marsad.runtime import load
 
+    files = find_files(inputs)
+    check_outputs(output, len(files))
     reader = load(model, file=file, abstain=abstain)
-    shown = format or (None if output else Format.jsonl)
-    with ExitStack() as stack:
-        lines = [
-            stack.enter_context(atomic_write(path)) for path in output if path.suffix == ".jsonl"
-        ]
-        for document in track(
-            reader.pipe(documents),
-            "reading",
-            total=len(documents),
-            console=Console(stderr=True),
-            transient=True,
-        ):
-            for out in lines:
-                out.write(document.to_json() + "\n")
-            _print(document, shown)
-            for path in output:
-                if path.suffix == ".html":
-                    with atomic_write(path) as page:
-                        page.write(render_page(document))
+    if output:
+        predict_into(output, reader, files, restart=restart, show=_shower(format), watch=_watch)
+    else:
+        predict_onto(_shower(format or Format.jsonl), reader, files)
 
 
-def _check_outputs(output: list[Path], files: list[Path]) -> None:
-    for path in output:
-        if path.suffix not in (".jsonl", ".html"):
-            raise ConfigError(f"{path}: unknown output format {path.suffix!r}; use .jsonl or .html")
-        if path.suffix == ".html" and len(files) > 1:
-            raise ConfigError(f"{path}: a page holds one document, and {len(files)} were given")
+def _shower(shown: Format | None) -> Callable[[Document], None]:
+    return lambda document: _print(document, shown)
 
 
-def _read_documents(files: list[Path]) -> Iterator[Document]:
-    for path in files:
-        if str(path) == "-":
-            text = decode_text(sys.stdin.buffer.read(), "standard input")
-            yield Document(id="stdin", text=text)
-        else:
-            yield Document(id=path.stem, text=read_text(path))
+def _watch(groups: Iterable[T], done: int) -> Iterator[T]:
+    """Show how many inputs are answered; how many there are is not known."""
+    columns = (SpinnerColumn(), TextColumn("{task.completed:.0f} documents"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    silent = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=silent) as progress:
+        task = progress.add_task("", completed=done)
+        for group in groups:
+            progress.advance(task, len(group))
+            yield group
 
 
 def _print(document: Document, shown: Format | None) -> None:
