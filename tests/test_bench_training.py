@@ -16,7 +16,7 @@ import torch
 import yaml
 from transformers import AutoTokenizer, TrainingArguments, set_seed
 
-from marsad.bench_training.apart import run_apart
+from marsad.apart import run_apart
 from marsad.bench_training.baseline import (
     LENGTH,
     build_model,
@@ -26,7 +26,6 @@ from marsad.bench_training.baseline import (
     score_model,
 )
 from marsad.bench_training.course import Clock, Course, measure_load
-from marsad.bench_training.machine import describe_machine, peak_resident
 from marsad.bench_training.material import Material, anercorp, own_corpus
 from marsad.bench_training.ours import run_ours
 from marsad.bench_training.outcome import Heat, Outcome, Point, median_ratios
@@ -39,6 +38,8 @@ from marsad.document import Document
 from marsad.encoders.loading import load_encoder
 from marsad.errors import ConfigError, MarsadError, TrainingError
 from marsad.losses import IGNORED
+from marsad.machine import describe_machine
+from marsad.memory import peak_resident
 from marsad.mixture import load_windows
 from marsad.scoring import score
 from marsad.text.words import find_words

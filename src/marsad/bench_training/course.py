@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from marsad.bench_training.machine import peak_memory
 from marsad.bench_training.outcome import Outcome, Point
 from marsad.bench_training.recipe import Recipe
 from marsad.losses import IGNORED
+from marsad.machine import peak_memory
 
 WARMING_UP = 20  # first steps, which are slower; at most half of them
 

@@ -5,9 +5,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from marsad.bench_training.apart import run_apart
+from marsad.apart import run_apart
 from marsad.bench_training.baseline import Padding, run_baseline
-from marsad.bench_training.machine import describe_machine
 from marsad.bench_training.material import Material
 from marsad.bench_training.ours import run_ours
 from marsad.bench_training.outcome import Heat, Outcome
@@ -15,6 +14,7 @@ from marsad.bench_training.result import Result
 from marsad.config import RunConfig, with_values
 from marsad.encoders.loading import load_encoder
 from marsad.errors import ConfigError
+from marsad.machine import describe_machine
 
 
 def race(

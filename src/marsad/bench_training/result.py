@@ -6,9 +6,9 @@ from math import inf
 from statistics import median_low
 from typing import Any, NamedTuple
 
-from marsad.bench_training.machine import Machine
 from marsad.bench_training.outcome import Heat, Outcome, median_ratios
 from marsad.benchmarks import Benchmark
+from marsad.machine import Machine
 
 MIB = 2**20
 

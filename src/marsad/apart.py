@@ -29,9 +29,7 @@ def run_apart(run: Callable[[], T]) -> T:
         try:
             answer = pool.submit(_answer, run).result()
         except BrokenProcessPool:
-            raise TrainingError(
-                "the process of a run died; memory may have run out: lower train.batch_size"
-            ) from None
+            raise TrainingError("the process of a run died; memory may have run out") from None
     if isinstance(answer, _Refusal):
         raise MarsadError(answer.message)
     return answer

@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import torch
 import transformers
 
 from marsad.arguments import use_bf16
+from marsad.memory import peak_resident
 
-_STATUS = Path("/proc/self/status")
 _PROCESSORS = Path("/proc/cpuinfo")
 
 
@@ -65,19 +64,3 @@ def peak_memory() -> int:
     Of a GPU, it is what torch's tensors took at once (``torch.cuda.max_memory_allocated``).
     """
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else peak_resident()
-
-
-def peak_resident() -> int:
-    """Return the most bytes of memory that this process ever held (its resident set).
-
-    Linux hands ``ru_maxrss`` of a process on to the programs that it starts, so there the
-    high-water mark of the address space is read instead (``proc_pid_status(5)``, ``VmHWM``).
-    """
-    if _STATUS.exists():
-        found = re.search(r"^VmHWM:\s*(\d+) kB$", _STATUS.read_text("utf-8"), flags=re.MULTILINE)
-        if found:
-            return int(found[1]) * 1024
-    import resource  # not on Windows
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024

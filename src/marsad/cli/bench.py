@@ -1,0 +1,37 @@
+"""``marsad bench``."""
+
+import json
+from pathlib import Path
+
+import typer
+
+
+def bench(
+    model: Path = typer.Argument(help="A model folder, exported, of task joint."),
+    texts: list[Path] = typer.Argument(help="What is read, as for predict: real articles."),
+    most: int = typer.Option(500, "--most", min=1, help="Read at most this many documents."),
+    rounds: int = typer.Option(2, "--rounds", min=1, help="Read all this often; the best counts."),
+    output: Path = typer.Option(None, "--output", "-o", help="Write the figures as JSON."),
+) -> None:
+    """Time a model's files, and two pipelines of transformers on the same weights."""
+    from itertools import islice
+
+    from marsad.bench_reading.bench import bench as run_bench
+    from marsad.document import Document
+    from marsad.errors import DataError
+    from marsad.files import atomic_write
+    from marsad.inputs import find_files, read_inputs
+    from marsad.model_folder import ModelFolder
+
+    given = (own for own in read_inputs(find_files(texts)) if isinstance(own, Document))
+    read = [document.text for document in islice(given, most)]
+    if not read:
+        raise DataError(f"{texts[0]}: no document to read; name files with articles")
+    source = ", ".join(map(str, texts))
+    result = run_bench(ModelFolder(model), read, source=source, rounds=rounds)
+    if output:
+        with atomic_write(output) as out:
+            json.dump(result.to_record(), out, indent=1)
+            out.write("\n")
+    for line in result.to_lines():
+        typer.echo(line)

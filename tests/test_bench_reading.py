@@ -1,0 +1,113 @@
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import pipeline
+
+from marsad.bench_reading.bench import Bench, bench
+from marsad.bench_reading.measuring import Reading
+from marsad.bench_reading.peak import int8_peak, work
+from marsad.bench_reading.split import split_model
+from marsad.cli import run
+from marsad.config import RunConfig
+from marsad.document import Document
+from marsad.errors import ModelError
+from marsad.export import export
+from marsad.labels import scheme
+from marsad.machine import describe_machine
+from marsad.model_folder import ModelFolder, read_settings
+from marsad.modeling import load_model
+from marsad.training import train
+
+SENTENCE = "قصفت طائرة مسيرة مقرا للشرطة في درعا صباح الثلاثاء."
+
+
+@pytest.fixture(scope="module")
+def folder(
+    tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> ModelFolder:
+    config = {
+        "name": "tiny",
+        "encoder": str(tiny_encoder),
+        "output": tmp_path_factory.mktemp("bench") / "tiny",
+        "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
+        "window": {"max_tokens": 96, "overlap": 8},
+        "train": {"epochs": 1, "learning_rate": 3e-3},
+        "export": {"max_loss": 1.0},
+    }
+    made = train(RunConfig.model_validate(config))
+    export(made)
+    return made
+
+
+def test_the_token_half_is_our_entity_head_to_any_pipeline(folder: ModelFolder, tmp_path: Path):
+    split_model(folder, tmp_path / "entities", tmp_path / "events")
+    tokens = pipeline("token-classification", model=str(tmp_path / "entities"))
+    ids = tokens.tokenizer(SENTENCE, return_tensors="pt")
+    model = load_model(folder, read_settings(folder))
+    with torch.inference_mode():
+        hidden = model.encoder(ids.input_ids, ids.attention_mask).last_hidden_state
+        expected = model.tags(hidden).argmax(-1)[0, 1:-1].tolist()
+    names = [scheme().tags[i] for i in expected]
+    found = {one["index"] - 1: one["entity"] for one in tokens(SENTENCE, ignore_labels=[])}
+    assert [found[i] for i in range(len(names))] == names
+
+
+def test_the_text_half_does_the_work_of_our_event_head(folder: ModelFolder, tmp_path: Path):
+    split_model(folder, tmp_path / "entities", tmp_path / "events")
+    texts = pipeline("text-classification", model=str(tmp_path / "events"), top_k=None)
+    (scores,) = texts([SENTENCE])
+    assert {one["label"] for one in scores} == set(scheme().event_names)
+
+
+def test_a_model_of_one_task_is_refused(folder: ModelFolder, tmp_path: Path, run_config: RunConfig):
+    made = train(run_config.model_copy(update={"task": "ner"}))
+    with pytest.raises(ModelError, match="reads ner alone"):
+        split_model(made, tmp_path / "a", tmp_path / "b")
+
+
+def test_the_peak_is_measured():
+    one, other = int8_peak(), int8_peak()
+    assert one > 1e8  # a phone does more
+    assert 0.2 < one / other < 5
+
+
+def test_work_grows_with_the_text(folder: ModelFolder):
+    one, two = (work(folder, [SENTENCE] * n) for n in (1, 2))
+    assert two == 2 * one
+    assert one % (2 * (4 * 48 * 48 + 2 * 48 * 96)) == 0
+
+
+def reading(way: str, seconds: float) -> Reading:
+    return Reading(way, 10, 1000, seconds, (0.01, 0.02, 0.03), 1.0, 100 * 2**20)
+
+
+def test_the_table_puts_the_ratios_first():
+    usual, best = reading("two pipelines, batch 1", 20.0), reading("two pipelines, batch 8", 10.0)
+    ours = reading("marsad, ONNX int8", 1.0)
+    made = Bench(describe_machine(), "m", "texts", 1e11, 10**10, (ours,), usual, best)
+    lines = list(made.to_lines())
+    assert lines[2].startswith("| marsad, ONNX int8 | 20.0 | 10.0 | 10.00 | 1,000 | 10.0 | 20.0 |")
+    assert any("reaches 10, 10%" in line for line in lines)
+    assert made.to_record()["ours"][0] == asdict(ours)
+
+
+@pytest.mark.slow
+def test_all_ways_read_real_texts(folder: ModelFolder, documents: list[Document]):
+    made = bench(folder, [d.text for d in documents[:3]], source="dev", rounds=1)
+    ways = [own.way for own in made.ours]
+    assert ways[:3] == ["marsad, ONNX int8", "marsad, ONNX fp32", "marsad, torch fp32"]
+    for own in (*made.ours, made.usual, made.best):
+        assert own.seconds > 0
+        assert own.start > own.latencies[0]
+        assert own.memory > 20 * 2**20
+    assert made.best.texts_a_second >= made.usual.texts_a_second
+
+
+def test_nothing_to_read_is_one_clear_line(
+    folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "a.txt").write_bytes(b"")
+    assert run(["bench", str(folder.path), str(tmp_path / "a.txt")]) == 2
+    assert "no document to read" in capsys.readouterr().err
