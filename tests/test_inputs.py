@@ -1,4 +1,6 @@
 import json
+import os
+import sys
 from pathlib import Path
 
 import pyarrow
@@ -88,3 +90,97 @@ def test_files_of_a_million_documents_are_read_one_by_one(tmp_path: Path):
     next(given)
     path.write_text("", encoding="utf-8")  # what is not read yet is gone
     assert len(list(given)) < 999
+
+
+def test_a_folder_gives_nothing_hidden_no_reasons_and_no_outputs(tmp_path: Path):
+    for name in (
+        "a.txt",
+        ".b.txt",
+        ".git/c.txt",
+        ".out.jsonl.abcd1234.jsonl",
+        "out.jsonl",
+        "x.rejected.jsonl",
+        "brat/d.txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("خبر", encoding="utf-8")
+    apart = [tmp_path / "b" / ".." / "out.jsonl", tmp_path / "brat"]
+    assert [id_ for _, id_ in find_files([tmp_path], apart=apart)] == ["a"]
+    assert len(find_files([tmp_path / ".b.txt", tmp_path / "x.rejected.jsonl"])) == 2
+
+
+def line(**fields: object) -> str:
+    return json.dumps({"id": "1", "text": "قصف ثم هدوء", **fields})
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (line(text="قصف \ud83d"), "half of a surrogate pair"),
+        (line(meta={"a": "\ud83d"}), "half of a surrogate pair"),
+        (line(meta=["a"]), "document '1' is malformed"),
+        (line(meta="a"), "document '1' is malformed"),
+        ('{"id": "1", "text": "قصف", "meta": {"a": %s}}' % ("9" * 5000), "thousands of digits"),
+        ('{"id": "1", "text": "قصف", "meta": {"a": %s}}' % ("[" * 10**5), "too many brackets"),
+        (line(meta={"a": json.loads("[" * 200 + "]" * 200)}), "`meta` has more than 100"),
+    ],
+)
+def test_a_line_that_json_or_utf_8_cannot_hold_is_rejected(
+    tmp_path: Path, content: str, reason: str
+):
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{content}\n{line(id='2')}\n", encoding="utf-8")
+    bad, good = read(path)
+    assert isinstance(bad, Rejected)
+    assert reason in bad.reason
+    assert good.id == "2"
+
+
+@pytest.mark.parametrize(
+    "spans", [[(0, 99)], [(-1, 3)], [(3, 3)], [(4, 2)], [(0, 5), (3, 8)], [(4, 6), (0, 3)]]
+)
+def test_sentences_that_are_not_in_the_text_one_by_one_are_rejected(
+    tmp_path: Path, spans: list[tuple[int, int]]
+):
+    path = tmp_path / "a.jsonl"
+    path.write_text(line(sentences=[{"start": s, "end": e} for s, e in spans]), encoding="utf-8")
+    (bad,) = read(path)
+    assert isinstance(bad, Rejected)
+    assert bad.reason.startswith("sentence ")
+
+
+def test_a_file_that_cannot_be_read_is_rejected(tmp_path: Path):
+    (tmp_path / "a.jsonl").mkdir()
+    (bad,) = read_inputs([(tmp_path / "a.jsonl", "a")])
+    assert bad.reason.startswith("cannot be read (")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_a_name_that_is_not_utf_8_is_rejected(tmp_path: Path):
+    path = tmp_path / os.fsdecode(b"\xce\xc8\xd1.txt")
+    path.write_text("خبر", encoding="utf-8")
+    (bad,) = read(tmp_path)
+    assert bad.reason == "its name is not UTF-8; rename it"
+    bad.where.encode()
+
+
+def test_a_parquet_text_that_is_not_utf_8_spoils_no_other(tmp_path: Path):
+    path = tmp_path / "a.parquet"
+    texts = pyarrow.array(["خبر".encode(), b"\xe1\xe2", "آخر".encode()]).view(pyarrow.string())
+    pyarrow.parquet.write_table(pyarrow.table({"text": texts, "id": ["1", "2", None]}), path)
+    assert read(path) == [
+        Document("1", "خبر"),
+        Rejected(f"{path}:2", "not UTF-8 (byte 0)"),
+        Rejected(f"{path}:3", "no id"),
+    ]
+
+
+def test_a_damaged_parquet_page_is_rejected(tmp_path: Path):
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"id": range(1000), "text": [f"خبر {i}" for i in range(1000)]})
+    pyarrow.parquet.write_table(table, path)
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + b"\xff" * (len(data) // 2) + data[4 + len(data) // 2 :])
+    *_, last = read(path)
+    assert isinstance(last, Rejected)
+    assert "damaged" in last.reason

@@ -58,3 +58,17 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(DataError, match=r"out\.jsonl: cannot be written"):
         Journal(tmp_path / "file" / "out.jsonl", {}, group=3).open()
+
+
+def test_a_folder_that_was_begun_is_known_until_the_run_is_done_or_forgotten(tmp_path: Path):
+    own = journal(tmp_path)
+    own.open()
+    own.begin(tmp_path / "brat")
+    assert journal(tmp_path).open() == 0
+    assert journal(tmp_path).has_begun(tmp_path / "brat")
+    assert not own.has_begun(tmp_path / "other")
+    own.open(restart=True)
+    assert not own.has_begun(tmp_path / "brat")
+    own.begin(tmp_path / "brat")
+    own.remove()
+    assert not any(tmp_path.iterdir())

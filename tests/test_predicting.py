@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import signal
@@ -5,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,10 +15,14 @@ from marsad.cli import run
 from marsad.config import RunConfig
 from marsad.corpus import read_corpus
 from marsad.document import Document
+from marsad.errors import ConfigError, DataError
 from marsad.formats import FORMATS
 from marsad.inputs import find_files
 from marsad.journal import Journal
+from marsad.locking import alone
+from marsad.outputs import WRITERS, check_outputs, remove_leftovers
 from marsad.predicting import GROUP, predict_into
+from marsad.reader import Reader
 from marsad.training import train
 
 
@@ -31,6 +37,20 @@ def model(tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPa
         "train": {"epochs": 1, "learning_rate": 3e-3},
     }
     return train(RunConfig.model_validate(config)).path
+
+
+@pytest.fixture(scope="module")
+def reader(model: Path) -> Reader:
+    return marsad.load(model)
+
+
+@pytest.fixture
+def few(tmp_path: Path, documents: list[Document]) -> Path:
+    """A file of three texts and a line that cannot be read."""
+    path = tmp_path / "few.jsonl"
+    lines = [document.to_json() for document in documents[:3]]
+    path.write_text("\n".join([*lines, "{"]) + "\n", encoding="utf-8")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +80,8 @@ def test_every_document_is_read_once_and_the_bad_ones_are_told(undisturbed: Path
     rejected = [json.loads(line) for line in aside.read_text("utf-8").splitlines()]
     assert [own["where"] for own in rejected] == [f"{many}:{n}" for n in (6, 78, 151)]
     assert all(own["reason"] for own in rejected)
-    assert {p.name for p in undisturbed.parent.iterdir()} == {undisturbed.name, aside.name}
+    left = {p.name for p in undisturbed.parent.iterdir()}
+    assert left == {undisturbed.name, aside.name, ".out.jsonl.lock"}
 
 
 def test_a_run_that_is_killed_goes_on_to_the_same_bytes(
@@ -150,11 +171,151 @@ def test_every_format_holds_the_same_documents(
     assert list(FORMATS["conll"].read(outputs[2])) == read
 
 
-def test_where_nothing_can_be_read_nothing_is_written(
+def test_where_nothing_can_be_read_the_reasons_alone_are_written(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     (tmp_path / "a.txt").write_bytes(b"\xe1\xe2")
     out = tmp_path / "out.jsonl"
+    out.write_text("older", encoding="utf-8")
     assert run(["predict", str(tmp_path / "a.txt"), "-m", str(model), "-o", str(out)]) == 2
-    assert "a.txt: line 1: not UTF-8" in capsys.readouterr().err
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    told = capsys.readouterr().err
+    assert "a.txt: line 1: not UTF-8" in told
+    assert "nothing was written but the reasons, in " in told
+    assert "not UTF-8" in (tmp_path / "out.jsonl.rejected.jsonl").read_text("utf-8")
+    assert out.read_text("utf-8") == "older"
+    assert not (tmp_path / ".out.jsonl.part").exists()
+
+
+def test_an_output_that_another_run_writes_is_refused(reader: Reader, few: Path, tmp_path: Path):
+    outputs = [tmp_path / "a.jsonl", tmp_path / "b.json"]
+    with (
+        alone(tmp_path / ".b.json.lock", work="run"),
+        pytest.raises(ConfigError, match=r"b\.json: is being written by another"),
+    ):
+        predict_into(outputs, reader, find_files([few]))
+    assert not outputs[0].exists()
+    with pytest.raises(DataError, match="the reasons are in"):
+        predict_into(outputs, reader, find_files([few]))
+    assert outputs[0].exists()
+
+
+@pytest.mark.parametrize("name", ["few.jsonl", "link.jsonl", "few"])
+def test_an_output_that_is_an_input_is_refused(
+    few: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "link.jsonl").symlink_to(few)
+    (tmp_path / "few.rejected.jsonl").symlink_to(few)  # what `-o few` tells reasons in
+    before = few.read_bytes()
+    arguments = ["predict", str(few), "-m", "no model", "-o", str(tmp_path / name)]
+    assert run(arguments) == 2
+    assert "is an input too" in capsys.readouterr().err
+    assert few.read_bytes() == before
+
+
+def test_an_output_is_named_once_and_has_a_name(tmp_path: Path):
+    out = tmp_path / "out.jsonl"
+    for other in (tmp_path / "x" / ".." / "out.jsonl", tmp_path / "out.jsonl.rejected.jsonl"):
+        with pytest.raises(ConfigError, match="would be written twice"):
+            check_outputs([out, other], [])
+    with pytest.raises(ConfigError, match="is no name"):
+        check_outputs([Path()], [])
+
+
+def test_leftovers_go_and_nothing_else(tmp_path: Path):
+    kept = {".out.jsonl.part", ".out.jsonl.lock", ".out.jsonl.settings", ".out.settings"}
+    for name in (*kept, ".out.jsonl.ab_d1234.jsonl"):
+        (tmp_path / name).touch()
+    (tmp_path / ".out.ab_d1234" / "folder").mkdir(parents=True)
+    remove_leftovers(tmp_path / "out.jsonl")
+    remove_leftovers(tmp_path / "out")
+    assert {p.name for p in tmp_path.iterdir()} == kept
+
+
+@pytest.mark.parametrize("killed", [".json", "", ".conll", ".jsonl"])
+def test_a_run_that_is_killed_at_an_output_finishes(
+    reader: Reader, few: Path, tmp_path: Path, killed: str, monkeypatch: pytest.MonkeyPatch
+):
+    outputs = [tmp_path / name for name in ("o.json", "brat", "o.conll", "o.jsonl")]
+
+    def write(lines, path: Path) -> None:
+        WRITERS[killed](lines, path)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("marsad.outputs.WRITERS", {**WRITERS, killed: write})
+        with pytest.raises(KeyboardInterrupt):
+            predict_into(outputs, reader, find_files([few]))
+    with pytest.raises(DataError, match="the reasons are in"):
+        predict_into(outputs, reader, find_files([few]))
+    read = read_corpus(outputs[3])
+    assert len(read) == 3
+    assert list(FORMATS["brat"].read(outputs[1])) == read
+    assert not list(tmp_path.glob(".*.part*"))
+    with pytest.raises(ConfigError, match="brat: exists and is not an empty folder"):
+        predict_into(outputs, reader, find_files([few]), restart=True)
+    assert not list(tmp_path.glob(".*.part*"))
+
+
+def test_the_reasons_are_there_before_an_output_fails(reader: Reader, few: Path, tmp_path: Path):
+    with few.open("a", encoding="utf-8") as file:
+        file.write('{"id": "a/b", "text": "قصف"}\n')
+    with pytest.raises(DataError, match="cannot be a file's name"):
+        predict_into([tmp_path / "brat"], reader, find_files([few]))
+    assert "not JSON" in (tmp_path / "brat.rejected.jsonl").read_text("utf-8")
+
+
+def test_a_page_of_no_document_is_told(reader: Reader, tmp_path: Path):
+    (tmp_path / "in.jsonl").write_text("\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="the inputs hold none"):
+        predict_into([tmp_path / "x.html"], reader, find_files([tmp_path / "in.jsonl"]))
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_other_ids_are_another_run(reader: Reader, tmp_path: Path):
+    own = tmp_path / "a" / "b.txt"
+    own.parent.mkdir()
+    own.write_text("قصف", encoding="utf-8")
+    heads = []
+    for id_ in ("b", "a/b"):
+        with pytest.raises(KeyboardInterrupt):
+            predict_into([tmp_path / f"{len(heads)}.jsonl"], reader, [(own, id_)], show=_break_off)
+        heads.append((tmp_path / f".{len(heads)}.jsonl.part").read_text("utf-8").split("\n")[0])
+    assert heads[0] != heads[1]
+
+
+def test_the_journal_does_not_grow_with_the_number_of_files(reader: Reader, tmp_path: Path):
+    missing = [(tmp_path / f"{i}.txt", f"{i}") for i in range(1000)]
+    with pytest.raises(DataError, match=r"0\.txt: no such file.* \(and 999 more"):
+        predict_into([tmp_path / "out.jsonl"], reader, missing, watch=_check_head(tmp_path))
+
+
+def _break_off(_: Document) -> None:
+    raise KeyboardInterrupt
+
+
+def _check_head(folder: Path):
+    def watch(groups, _):
+        assert (folder / ".out.jsonl.part").stat().st_size < 1000
+        return groups
+
+    return watch
+
+
+def test_standard_input_discards_no_run_but_its_own(
+    reader: Reader, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out, stdin = tmp_path / "out.jsonl", find_files([Path("-")])
+    with pytest.raises(KeyboardInterrupt):
+        predict_into([out], reader, find_files([few]), show=_break_off)
+
+    def read_stdin(**options: object) -> None:
+        given = SimpleNamespace(buffer=io.BytesIO("قصف".encode()))
+        monkeypatch.setattr("sys.stdin", given)
+        predict_into([out], reader, stdin, **options)
+
+    with pytest.raises(ConfigError, match="an unfinished run of other inputs"):
+        read_stdin()
+    with pytest.raises(KeyboardInterrupt):
+        read_stdin(restart=True, show=_break_off)
+    read_stdin()
+    assert len(out.read_text("utf-8").splitlines()) == 1

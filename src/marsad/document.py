@@ -141,7 +141,7 @@ def parse_document(record: Any, where: str) -> Document:  # noqa: ANN401
                 Entity(_offset(e["start"]), _offset(e["end"]), str(e["label"]), e.get("score"))
                 for e in record.get("entities", ())
             ),
-            meta=record.get("meta") or {},
+            meta=_mapping(record.get("meta") or {}),
             coverage=record.get("coverage"),
             warnings=tuple(record["warnings"]) if "warnings" in record else None,
             model=ModelStamp(**stamp) if stamp else None,
@@ -162,4 +162,10 @@ def _parse_sentence(record: Mapping[str, Any]) -> Sentence:
 def _offset(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"offset {value!r} is not a whole number")
+    return value
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"meta is a {type(value).__name__}, not a mapping")
     return value

@@ -7,9 +7,10 @@ the reason, so that one bad document does not stop a run over a million.
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from marsad.document import Document, parse_document
 from marsad.errors import DataError, MissingExtraError
@@ -18,7 +19,9 @@ from marsad.files import decode_text, read_text
 STANDARD_INPUT = "-"
 _LINES, _PARQUET = ".jsonl", ".parquet"
 ENDINGS = (".txt", _LINES, _PARQUET)  # of the files that are read in a folder
+REJECTED = ".rejected.jsonl"  # ends the names of files of reasons, which no folder gives
 _ROWS = 256  # of a parquet file that are held at once
+_DEEPEST = 100  # brackets in brackets of `meta`; json gives up near 1000, where depends on the call
 
 
 @dataclass(frozen=True)
@@ -33,16 +36,23 @@ Given = Document | Rejected
 Found = tuple[Path, str]  # a file, and the id of the text in it
 
 
-def find_files(paths: Iterable[Path]) -> list[Found]:
+def find_files(paths: Iterable[Path], *, apart: Iterable[Path] = ()) -> list[Found]:
     """Return the files of the paths, folders opened, each with the id of the text in it.
+
+    A folder does not give what is hidden in it, nor files of reasons of an earlier run.
+
+    Args:
+        paths: files, folders and ``-``.
+        apart: files and folders that are to be written, and so no folder gives.
 
     Raises:
         DataError: a path does not exist, or a folder has no file that can be read.
     """
     found: list[Found] = []
+    skipped = {path.resolve() for path in apart}
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in ENDINGS and p.is_file())
+            inside = _inside(path, skipped)
             if not inside:
                 raise DataError(f"{path}: no {', '.join(ENDINGS)} file in this folder")
             found += [(own, own.relative_to(path).with_suffix("").as_posix()) for own in inside]
@@ -53,6 +63,20 @@ def find_files(paths: Iterable[Path]) -> list[Found]:
         else:
             found.append((path, path.stem))
     return found
+
+
+def _inside(folder: Path, skipped: Set[Path]) -> list[Path]:
+    """Return the files of a folder that can be read, in order."""
+    resolved = folder.resolve()
+
+    def wanted(path: Path) -> bool:
+        own = path.relative_to(folder)
+        if own.name.endswith(REJECTED) or any(part.startswith(".") for part in own.parts):
+            return False
+        place = resolved / own
+        return skipped.isdisjoint((place, *place.parents)) and path.is_file()
+
+    return sorted(p for p in folder.rglob("*") if p.suffix in ENDINGS and wanted(p))
 
 
 def read_inputs(files: Iterable[Found]) -> Iterator[Given]:
@@ -67,30 +91,49 @@ def read_inputs(files: Iterable[Found]) -> Iterator[Given]:
 
 
 def _read_text(path: Path, id_: str) -> Given:
+    where = "standard input" if str(path) == STANDARD_INPUT else str(path)
     try:
         if str(path) == STANDARD_INPUT:
-            return Document(id_, decode_text(sys.stdin.buffer.read(), "standard input"))
+            return Document(id_, decode_text(sys.stdin.buffer.read(), where))
+        id_.encode()  # a name of other bytes than UTF-8 can be written nowhere
         return Document(id_, read_text(path))
+    except UnicodeEncodeError:
+        return _rejected(where, "its name is not UTF-8; rename it")
     except DataError as error:
-        return Rejected(str(path), _reason(error, str(path)))
+        return _rejected(where, _reason(error, where))
 
 
 def _read_lines(path: Path) -> Iterator[Given]:
     """Yield the documents of a JSON Lines file; what is marked in them already is left out."""
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            where = f"{path}:{number}"
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-                yield _unmarked(parse_document(record, where))
-            except json.JSONDecodeError as error:
-                yield Rejected(where, f"not JSON ({error.msg} at column {error.colno})")
-            except UnicodeDecodeError as error:
-                yield Rejected(where, f"not UTF-8 (byte {error.start})")
-            except DataError as error:
-                yield Rejected(where, _reason(error, where))
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield _read_line(line, number, f"{path}:{number}")
+    except OSError as error:
+        yield _rejected(str(path), f"cannot be read ({error.strerror})")
+
+
+def _read_line(line: bytes, number: int, where: str) -> Given:
+    try:
+        record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        document = _unmarked(parse_document(record, where))
+        document.to_json().encode()
+    except json.JSONDecodeError as error:
+        reason = f"not JSON ({error.msg} at column {error.colno})"
+    except UnicodeDecodeError as error:
+        reason = f"not UTF-8 (byte {error.start})"
+    except UnicodeEncodeError:
+        reason = "holds half of a surrogate pair, which is no character"
+    except RecursionError:
+        reason = "too many brackets in brackets"
+    except ValueError:
+        reason = "holds a number of thousands of digits"
+    except DataError as error:
+        reason = _reason(error, where)
+    else:
+        return document
+    return _rejected(where, reason)
 
 
 def _read_parquet(path: Path) -> Iterator[Given]:
@@ -106,32 +149,72 @@ def _read_parquet(path: Path) -> Iterator[Given]:
         raise MissingExtraError("pyarrow", "parquet") from None
     try:
         with ParquetFile(path) as file:
-            if missing := {"id", "text"} - set(file.schema_arrow.names):
-                yield Rejected(str(path), f"no column {', '.join(sorted(missing))}")
+            names = file.schema_arrow.names
+            if wrong := [name for name in ("id", "text") if names.count(name) != 1]:
+                many = "no" if wrong[0] not in names else "more than one"
+                yield _rejected(str(path), f"{many} column {', '.join(wrong)}")
                 return
             row = 0
             for batch in file.iter_batches(_ROWS, columns=["id", "text"]):
-                for id_, text in zip(*(column.to_pylist() for column in batch), strict=True):
+                # one value at a time, for a text that is not UTF-8 would spoil its column
+                for id_, text in zip(batch.column("id"), batch.column("text"), strict=True):
                     row += 1
                     yield _row(f"{path}:{row}", id_, text)
-    except ArrowException as error:
-        yield Rejected(str(path), f"not parquet ({str(error).splitlines()[0]})")
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
+        what = (str(error).splitlines() or [type(error).__name__])[0]
+        yield _rejected(str(path), f"not parquet, or damaged ({what})")
 
 
-def _row(where: str, id_: object, text: object) -> Given:
+def _row(where: str, id_: Any, text: Any) -> Given:  # noqa: ANN401
+    """Return the document of two values of pyarrow."""
+    try:
+        id_, text = id_.as_py(), text.as_py()
+    except UnicodeDecodeError as error:
+        return _rejected(where, f"not UTF-8 (byte {error.start})")
+    if id_ is None:
+        return _rejected(where, "no id")
     if not isinstance(text, str):
-        return Rejected(where, "no text")
+        return _rejected(where, "no text")
     if not text.strip():
-        return Rejected(where, "empty; nothing to read")
+        return _rejected(where, "empty; nothing to read")
     return Document(str(id_), text)
 
 
 def _unmarked(document: Document) -> Document:
-    """Return the text of a document under its sentences, if it has any, for a model to read."""
+    """Return the text of a document under its sentences, if it has any, for a model to read.
+
+    Raises:
+        DataError: there is no text, its sentences are not in it, one after the other, or its
+            ``meta`` is too deep to be written.
+    """
     if not document.text.strip():
         raise DataError(": empty; nothing to read")
+    end = 0
+    for own in document.sentences:
+        if not end <= own.start < own.end <= len(document.text):
+            raise DataError(
+                f": sentence {own.start}..{own.end} is empty, outside the text of "
+                f"{len(document.text)} characters, out of order or overlaps the one before it"
+            )
+        end = own.end
+    if _deeper(document.meta, _DEEPEST):
+        raise DataError(f": `meta` has more than {_DEEPEST} brackets in brackets")
     sentences = tuple(replace(sentence, events=()) for sentence in document.sentences)
     return Document(document.id, document.text, sentences, meta=document.meta)
+
+
+def _deeper(value: object, levels: int) -> bool:
+    """Say whether a JSON value has more brackets in brackets than so many."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return False
+    return not levels or any(_deeper(own, levels - 1) for own in value)
+
+
+def _rejected(where: str, reason: str) -> Rejected:
+    """Return what can be written in UTF-8, whatever the name of the file."""
+    return Rejected(*(own.encode(errors="backslashreplace").decode() for own in (where, reason)))
 
 
 def _reason(error: DataError, where: str) -> str:

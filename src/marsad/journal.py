@@ -2,7 +2,8 @@
 
 It lies beside the output as ``.OUTPUT.part``: a first line that says what the run is of, then one
 line an input, in order. A line counts once it is whole, and answers count by groups, because those
-of a group may have been read together.
+of a group may have been read together. ``.OUTPUT.part.begun`` beside it names the folders that the
+run has begun to put in place, which a folder that is there already cannot tell by itself.
 """
 
 import json
@@ -26,6 +27,7 @@ class Journal:
         """
         self.output = output
         self.path = output.with_name(f".{output.name}.part")
+        self._begun = output.with_name(f".{output.name}.part.begun")
         self.group = group
         self._head = json.dumps(run, ensure_ascii=False, sort_keys=True) + "\n"
 
@@ -39,6 +41,7 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if restart or not self._has_head():
+                self._begun.unlink(missing_ok=True)
                 self.path.write_text(self._head, encoding="utf-8", newline="\n")
                 return 0
         except OSError as error:
@@ -69,9 +72,19 @@ class Journal:
             return file.readline().endswith(b"\n")
 
     def append(self, answers: Iterable[str]) -> None:
-        """Add the answers of a group, one line each, without line ends."""
-        with self.path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write("".join(f"{answer}\n" for answer in answers))
+        """Add the answers of a group, one line each, without line ends.
+
+        Raises:
+            DataError: nothing more can be written there.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write("".join(f"{answer}\n" for answer in answers))
+        except OSError as error:
+            raise DataError(
+                f"{self.path}: cannot be written ({error.strerror}); mend that and give the same "
+                "command to go on"
+            ) from None
 
     def answers(self) -> Iterator[str]:
         """Yield all answers, without line ends."""
@@ -82,4 +95,17 @@ class Journal:
 
     def remove(self) -> None:
         """Remove the journal of a run that is done."""
-        self.path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)  # first, for without it the other says nothing
+        self._begun.unlink(missing_ok=True)
+
+    def begin(self, folder: Path) -> None:
+        """Note that a folder is about to be put in place, whole."""
+        with self._begun.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(f"{json.dumps(str(folder.resolve()))}\n")
+
+    def has_begun(self, folder: Path) -> bool:
+        """Say whether the unfinished run may have put a folder in place."""
+        if not self.path.exists() or not self._begun.exists():
+            return False
+        lines = self._begun.read_text(encoding="utf-8").split("\n")
+        return json.dumps(str(folder.resolve())) in lines

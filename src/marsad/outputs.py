@@ -1,6 +1,9 @@
 """What predictions are written as: one format an ending, each file whole or not there at all."""
 
+import glob
 import json
+import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,6 +13,7 @@ from marsad.document import Document, parse_document
 from marsad.errors import ConfigError
 from marsad.files import atomic_write
 from marsad.formats import FORMATS
+from marsad.inputs import REJECTED, STANDARD_INPUT, Found
 from marsad.page import render_page
 
 # Gives the documents from the first on, as lines of JSON.
@@ -33,16 +37,76 @@ def writer_of(path: Path) -> Writer:
     return WRITERS[path.suffix]
 
 
-def check_outputs(outputs: Sequence[Path], inputs: int) -> None:
+def check_outputs(outputs: Sequence[Path], files: Sequence[Found]) -> None:
     """Refuse outputs that cannot be written, before anything is read.
 
     Raises:
-        ConfigError: an ending says nothing, or a page shall hold several documents.
+        ConfigError: an ending or a name says nothing, a page shall hold several documents, an
+            output is given twice or is an input.
     """
     for path in outputs:
+        if path.name in ("", ".."):
+            raise ConfigError(f"{path}: is no name of an output; name a file or a new folder")
         writer_of(path)
-        if path.suffix == _PAGE and inputs > 1:
-            raise ConfigError(f"{path}: a page holds one document, and {inputs} were given")
+        if path.suffix == _PAGE and len(files) > 1:
+            raise ConfigError(f"{path}: a page holds one document, and {len(files)} were given")
+    written = places_of(outputs)
+    resolved = [path.resolve() for path in written]
+    for number, path in enumerate(written):
+        if resolved[number] in resolved[:number]:
+            raise ConfigError(f"{path}: would be written twice; name each output once")
+    _refuse_inputs(written, files)
+
+
+def _refuse_inputs(written: Sequence[Path], files: Sequence[Found]) -> None:
+    own = {_file_number(path): path for path in written if path.exists()}
+    if not own:
+        return
+    for path, _ in files:
+        if str(path) != STANDARD_INPUT and path.exists() and (number := _file_number(path)) in own:
+            raise ConfigError(f"{own[number]}: is an input too; name another output")
+
+
+def _file_number(path: Path) -> tuple[int, int]:
+    """Return what is the same for two names of one file."""
+    state = path.stat()
+    return state.st_dev, state.st_ino
+
+
+def aside_of(outputs: Sequence[Path]) -> Path:
+    """Return the file of what was rejected and why."""
+    return outputs[0].parent / f"{outputs[0].name}{REJECTED}"
+
+
+def places_of(outputs: Sequence[Path]) -> list[Path]:
+    """Return all that is written: the outputs, and the file of what was rejected."""
+    return [*outputs, aside_of(outputs)] if outputs else []
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether an output is a folder, which unlike a file is not written over."""
+    return not path.suffix
+
+
+def is_filled(path: Path) -> bool:
+    """Say whether there is something that a folder cannot be written over."""
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files and folders beside an output whose writers were killed.
+
+    Only names as :mod:`tempfile` makes them go: ``.out.jsonl.part`` beside ``out`` is a journal.
+    """
+    ending = re.escape(path.suffix)
+    name = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}{ending}")
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        if not name.fullmatch(leftover.name):
+            continue
+        if is_folder(path) and (leftover / "folder").is_dir():
+            shutil.rmtree(leftover)
+        elif not is_folder(path) and leftover.is_file():
+            leftover.unlink(missing_ok=True)
 
 
 def write_jsonl(lines: Lines, path: Path) -> None:
@@ -65,13 +129,15 @@ def write_page(lines: Lines, path: Path) -> None:
     """Write a page of the only document there is.
 
     Raises:
-        ConfigError: there are several.
+        ConfigError: there are several, or none.
     """
-    first, *others = islice(lines(), 2)
-    if others:
+    found = list(islice(lines(), 2))
+    if not found:
+        raise ConfigError(f"{path}: a page holds one document, and the inputs hold none")
+    if len(found) > 1:
         raise ConfigError(f"{path}: a page holds one document; write a .jsonl file")
     with atomic_write(path) as out:
-        out.write(render_page(_parse(first)))
+        out.write(render_page(_parse(found[0])))
 
 
 def _write_as(name: str) -> Writer:

@@ -7,17 +7,27 @@ it, each whole or not at all.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
 from marsad import __version__
 from marsad.document import Document
-from marsad.errors import DataError
+from marsad.errors import ConfigError, DataError
 from marsad.files import atomic_write
+from marsad.formats.brat import INDEX
 from marsad.inputs import STANDARD_INPUT, Found, Given, Rejected, read_inputs
 from marsad.journal import Journal
-from marsad.outputs import writer_of
+from marsad.locking import alone
+from marsad.outputs import (
+    aside_of,
+    is_filled,
+    is_folder,
+    places_of,
+    remove_leftovers,
+    writer_of,
+)
 from marsad.reader import Reader
 
 GROUP = 32  # inputs that are read together
@@ -51,27 +61,107 @@ def predict_into(
         watch: passes on what is read, and may show how far it is.
 
     Raises:
-        ConfigError: the journal is of another run.
+        ConfigError: the journal is of another run, another process writes an output, or a folder
+            that is to be written holds something.
         DataError: some input cannot be read; the others are, and the outputs written, unless none
             can.
     """
-    journal = Journal(outputs[0], _record(reader, files), group=GROUP)
-    done = journal.open(restart=restart or any(str(path) == STANDARD_INPUT for path, _ in files))
-    inputs = islice(read_inputs(files), done, None)
-    for group in watch(read_groups(reader, inputs), done):
-        journal.append(map(_line, group))
-        _show(group, show)
-    rejected = list(_rejected_in(journal))
-    if rejected and next(_documents_in(journal), None) is None:
+    with _alone(outputs):
+        journal = Journal(outputs[0], _record(reader, files), group=GROUP)
+        done = _open(journal, outputs, files, restart=restart)
+        inputs = islice(read_inputs(files), done, None)
+        for group in watch(read_groups(reader, inputs), done):
+            journal.append(map(_line, group))
+            _show(group, show)
+        _finish(journal, outputs)
+
+
+@contextmanager
+def _alone(outputs: Sequence[Path]) -> Iterator[None]:
+    """Keep other processes from the outputs.
+
+    Raises:
+        ConfigError: another writes one of them.
+        DataError: nothing can be written there.
+    """
+    with ExitStack() as held:
+        for path in outputs:
+            lock = path.with_name(f".{path.name}.lock")
+            try:
+                held.enter_context(alone(lock, work="run"))
+            except ConfigError:
+                raise ConfigError(
+                    f"{path}: is being written by another run; wait for it, or name another output"
+                ) from None
+            except OSError as error:
+                raise DataError(
+                    f"{path}: cannot be written ({error.strerror}); name another"
+                ) from None
+        yield
+
+
+def _open(
+    journal: Journal, outputs: Sequence[Path], files: Sequence[Found], *, restart: bool
+) -> int:
+    """Start or go on, with the leftovers of killed writers gone; return how much is answered.
+
+    Raises:
+        ConfigError: the journal is of another run, or a folder that is to be written holds
+            something.
+        DataError: nothing can be written there.
+    """
+    once = any(str(path) == STANDARD_INPUT for path, _ in files)
+    for path in filter(is_folder, outputs):
+        if is_filled(path) and (restart or once or not _is_placed(journal, path)):
+            raise ConfigError(f"{path}: exists and is not an empty folder; name a new one")
+    done = journal.open(restart=restart)
+    if once:  # the same journal, but standard input cannot be read again
+        done = journal.open(restart=True)
+    for path in places_of(outputs):
+        remove_leftovers(path)
+    return done
+
+
+def _finish(journal: Journal, outputs: Sequence[Path]) -> None:
+    """Write the reasons, then the outputs.
+
+    Raises:
+        ConfigError: a page shall hold no document, or several.
+        DataError: some input cannot be read, or an output cannot express a document.
+    """
+    aside = aside_of(outputs)
+    tally = _Tally()
+    for answer in _rejected_in(journal):
+        tally.add(answer)
+    _write_rejected(journal, aside, tally)
+    nothing = next(_documents_in(journal), None) is None
+    if nothing and tally.first:
         journal.remove()
-        raise _refusal(rejected)
-    for path in outputs:
-        writer_of(path)(lambda: _documents_in(journal), path)
-    aside = outputs[0].with_name(f"{outputs[0].name}.rejected.jsonl")
-    _write_rejected(rejected, aside)
+        raise tally.refusal(f"; nothing was written but the reasons, in {aside}")
+    try:
+        for path in outputs:
+            _write(journal, path)
+    except ConfigError:
+        if nothing:  # the same command would fail the same way
+            journal.remove()
+        raise
     journal.remove()
-    if rejected:
-        raise _refusal(rejected, f"; the reasons are in {aside}")
+    if tally.first:
+        raise tally.refusal(f"; the reasons are in {aside}")
+
+
+def _write(journal: Journal, path: Path) -> None:
+    """Write an output, unless it is a folder and there already."""
+    if is_folder(path):
+        if _is_placed(journal, path):
+            return
+        journal.begin(path)
+    writer_of(path)(lambda: _documents_in(journal), path)
+
+
+def _is_placed(journal: Journal, folder: Path) -> bool:
+    """Say whether this run has put a folder in place before it was killed; then it is whole."""
+    return journal.has_begun(folder) and (folder / INDEX).is_file()
 
 
 def predict_onto(show: Show, reader: Reader, files: Sequence[Found]) -> None:
@@ -80,12 +170,14 @@ def predict_onto(show: Show, reader: Reader, files: Sequence[Found]) -> None:
     Raises:
         DataError: some input cannot be read; the others are.
     """
-    rejected: list[Rejected] = []
+    tally = _Tally()
     for group in read_groups(reader, read_inputs(files)):
         _show(group, show)
-        rejected += (answer for answer in group if isinstance(answer, Rejected))
-    if rejected:
-        raise _refusal(rejected)
+        for answer in group:
+            if isinstance(answer, Rejected):
+                tally.add(answer)
+    if tally.first:
+        raise tally.refusal()
 
 
 def read_groups(reader: Reader, inputs: Iterable[Given]) -> Iterator[list[Answer]]:
@@ -121,18 +213,35 @@ def _rejected_in(journal: Journal) -> Iterator[Rejected]:
             yield Rejected(**json.loads(line)[_REJECTED])
 
 
-def _write_rejected(rejected: Sequence[Rejected], path: Path) -> None:
+def _write_rejected(journal: Journal, path: Path, tally: "_Tally") -> None:
     """Write what was rejected, one a line; a file of an earlier run goes."""
-    path.unlink(missing_ok=True)
-    if rejected:
-        with atomic_write(path) as out:
-            out.writelines(f"{json.dumps(asdict(own), ensure_ascii=False)}\n" for own in rejected)
+    if not tally.first:
+        path.unlink(missing_ok=True)
+        return
+    with atomic_write(path) as out:
+        for own in _rejected_in(journal):
+            out.write(f"{json.dumps(asdict(own), ensure_ascii=False)}\n")
 
 
-def _refusal(rejected: Sequence[Rejected], where: str = "") -> DataError:
-    first, *others = rejected
-    more = f" (and {len(others)} more that cannot be read)" if others else ""
-    return DataError(f"{first.where}: {first.reason}{more}{where}")
+@dataclass
+class _Tally:
+    """How many inputs were rejected, and the first of them."""
+
+    first: Rejected | None = None
+    others: int = 0
+
+    def add(self, rejected: Rejected) -> None:
+        """Count one more."""
+        if self.first is None:
+            self.first = rejected
+        else:
+            self.others += 1
+
+    def refusal(self, where: str = "") -> DataError:
+        """Return the error that tells of them; there is one at least."""
+        assert self.first is not None
+        more = f" (and {self.others} more that cannot be read)" if self.others else ""
+        return DataError(f"{self.first.where}: {self.first.reason}{more}{where}")
 
 
 def _record(reader: Reader, files: Sequence[Found]) -> dict[str, object]:
@@ -140,16 +249,22 @@ def _record(reader: Reader, files: Sequence[Found]) -> dict[str, object]:
 
     Standard input, which cannot be read twice, is named alone; such a run never goes on.
     """
+    inputs = hashlib.sha256()
+    for file in files:
+        inputs.update(f"{json.dumps(_identity(*file))}\n".encode())
     return {
         "version": __version__,
         "model": asdict(reader.stamp),
         "calibration": hashlib.sha256(repr(reader.calibration).encode()).hexdigest(),
-        "inputs": [_identity(path) for path, _ in files],
+        "inputs": inputs.hexdigest(),
     }
 
 
-def _identity(path: Path) -> list[object]:
+def _identity(path: Path, id_: str) -> list[object]:
     if str(path) == STANDARD_INPUT:
         return [STANDARD_INPUT]
-    state = path.stat()
-    return [str(path), state.st_size, state.st_mtime_ns]
+    try:
+        state = path.stat()
+    except OSError:  # gone by now; reading it will tell
+        return [str(path), id_]
+    return [str(path), id_, state.st_size, state.st_mtime_ns]

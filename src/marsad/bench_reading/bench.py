@@ -45,7 +45,7 @@ class Bench:
             f"{latencies} | start, s | memory, MiB |"
         )
         yield "|---" + "|---:" * (7 + len(PERCENTILES)) + "|"
-        for own in (*self.ours, self.best, self.usual):
+        for own in dict.fromkeys((*self.ours, self.best, self.usual)):  # the best may be the usual
             ratios = " | ".join(
                 f"{own.texts_a_second / other.texts_a_second:.1f}"
                 for other in (self.usual, self.best)
@@ -98,9 +98,9 @@ def bench(folder: ModelFolder, texts: Sequence[str], *, source: str, rounds: int
             measure(way, texts, rounds=rounds)
             for way in our_ways(folder.path, files, bf16=machine.bf16)
         ]
-        usual = measure(pipelines(*halves, 1), texts, rounds=1)
+        usual = measure(pipelines(*halves, 1), texts, rounds=rounds)
         others = [
-            measure(pipelines(*halves, size), texts, rounds=1, start=usual.start)
+            measure(pipelines(*halves, size), texts, rounds=rounds, start=usual.start)
             for size in BATCHES
         ]
         best = max([usual, *others], key=lambda own: own.texts_a_second)

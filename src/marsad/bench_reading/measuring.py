@@ -6,11 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from marsad.apart import run_apart
-from marsad.bench_reading.ways import Way
+from marsad.bench_reading.ways import Read, Way
 from marsad.errors import ModelError
 from marsad.memory import peak_resident
 from marsad.text.words import count_words
@@ -82,9 +84,9 @@ def _measure(way: Way, texts: tuple[str, ...], rounds: int) -> tuple[float, tupl
     return seconds, tuple(float(p) for p in np.percentile(single, PERCENTILES)), memory
 
 
-def _time(read: object, texts: Sequence[str]) -> float:
+def _time(read: Read, texts: Sequence[str]) -> float:
     begun = time.perf_counter()
-    read(texts)  # type: ignore[operator]
+    read(texts)
     return time.perf_counter() - begun
 
 
@@ -94,14 +96,19 @@ def time_start(way: Way, text: str) -> float:
     Raises:
         ModelError: the program failed.
     """
-    begun = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, *way.program, text], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout
-        line = process.stdout.readline()
-        seconds = time.perf_counter() - begun
-        _, error = process.communicate()
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "text.txt"
+        file.write_text(text, encoding="utf-8", newline="")
+        begun = time.perf_counter()
+        with subprocess.Popen(
+            [sys.executable, *way.program, str(file)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stdout
+            line = process.stdout.readline()
+            seconds = time.perf_counter() - begun
+            _, error = process.communicate()
     if not line:
         last = error.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise ModelError(f"{way.name}: could not be started ({' '.join(last)})")

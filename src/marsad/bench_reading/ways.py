@@ -18,7 +18,7 @@ BATCHES = (8, 16, 32, 64)  # of sentences, that the pipelines are tried with
 class Way:
     """A way to read: its name, what loads it, and the program that starts it from nothing.
 
-    ``program`` gets the text as its last argument and prints a line when it was read.
+    ``program`` gets a file with the text as its last argument and prints a line when it was read.
     """
 
     name: str
@@ -90,7 +90,9 @@ def load_pipelines(entities: Path, events: Path, batch: int) -> Read:
 
 _OURS = """
 import sys, marsad
-marsad.load(sys.argv[1], file=sys.argv[2])(sys.argv[3])
+with open(sys.argv[3], encoding="utf-8", newline="") as file:
+    text = file.read()
+marsad.load(sys.argv[1], file=sys.argv[2])(text)
 print("read", flush=True)
 """
 
@@ -99,9 +101,10 @@ import sys
 from transformers import pipeline
 tokens = pipeline("token-classification", model=sys.argv[1], aggregation_strategy="simple")
 texts = pipeline("text-classification", model=sys.argv[2], top_k=None)
-for sentence in sys.argv[3].splitlines():
-    if sentence.strip():
-        tokens(sentence)
-        texts(sentence, truncation=True)
+with open(sys.argv[3], encoding="utf-8") as file:
+    for sentence in file:
+        if sentence.strip():
+            tokens(sentence)
+            texts(sentence, truncation=True)
 print("read", flush=True)
 """

@@ -57,12 +57,12 @@ def predict(
     is told with the reason, in OUTPUT.rejected.jsonl where there is an output; the exit code is 2.
     """
     from marsad.inputs import find_files
-    from marsad.outputs import check_outputs
+    from marsad.outputs import check_outputs, places_of
     from marsad.predicting import predict_into, predict_onto
     from marsad.runtime import load
 
-    files = find_files(inputs)
-    check_outputs(output, len(files))
+    files = find_files(inputs, apart=places_of(output))
+    check_outputs(output, files)
     reader = load(model, file=file, abstain=abstain)
     if output:
         predict_into(output, reader, files, restart=restart, show=_shower(format), watch=_watch)
