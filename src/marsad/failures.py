@@ -20,9 +20,20 @@ _DISK_FULL = (
 )
 
 
+# What spares memory in ``marsad train``.
+_SPARING = (
+    "lower train.batch_size or window.max_tokens, raise train.accumulate, "
+    "or set train.gradient_checkpointing: true"
+)
+
+
 @contextmanager
-def failures_explained(checkpoints: Checkpoints) -> Iterator[None]:
+def failures_explained(checkpoints: Checkpoints, *, sparing: str = _SPARING) -> Iterator[None]:
     """Say what ran out inside the block, and what is left of the run.
+
+    Args:
+        checkpoints: of the run.
+        sparing: what spares memory, in the words of the run's configuration.
 
     Raises:
         TrainingError: memory or disk ran out.
@@ -30,18 +41,15 @@ def failures_explained(checkpoints: Checkpoints) -> Iterator[None]:
     try:
         yield
     except (MemoryError, OSError, RuntimeError, SafetensorError) as error:
-        if (problem := _resource_problem(error)) is None:
+        if (problem := _resource_problem(error, sparing)) is None:
             raise
         raise TrainingError(f"{problem}{checkpoints.last_words()}") from error
 
 
-def _resource_problem(error: Exception) -> str | None:
+def _resource_problem(error: Exception, sparing: str) -> str | None:
     text = str(error)
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in text:
-        return (
-            "memory ran out; lower train.batch_size or window.max_tokens, raise train.accumulate, "
-            "or set train.gradient_checkpointing: true"
-        )
+        return f"memory ran out; {sparing}"
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if full or any(sign in text for sign in _DISK_FULL):
         return "the disk is full; free some space and run the same command again"

@@ -75,7 +75,7 @@ class DocumentTrainer(Trainer):
 
     def go_on(self, last: Path | None) -> None:
         """Train to the end, from a sealed checkpoint where there is one."""
-        if last is not None and _is_last(last):
+        if last is not None and is_last(last):
             return  # transformers would train a step more
         if last is not None and self.average:
             self.average.restore(self.checkpoints.sealed_average(last))
@@ -230,7 +230,7 @@ class _Steps(TrainerCallback):
         return len(self.trainer.sampler) // self.trainer.sampler.batch_size
 
 
-def _is_last(checkpoint: Path) -> bool:
+def is_last(checkpoint: Path) -> bool:
     """Say whether a checkpoint is of the run's last step."""
     state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
     return bool(state.global_step >= state.max_steps)

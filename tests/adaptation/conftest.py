@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from tokenizers import Tokenizer, pre_tokenizers, processors, trainers
 from tokenizers.models import Unigram
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -56,4 +57,20 @@ def text_file(tmp_path_factory: pytest.TempPathFactory, documents: list[Document
     """Articles between blank lines."""
     path = tmp_path_factory.mktemp("text") / "articles.txt"
     path.write_text("\n\n".join(d.text for d in documents), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def probe_run(tiny_corpus: Path, tmp_path: Path) -> Path:
+    """The configuration of a run whose heads probe."""
+    own = {
+        "name": "probe",
+        "encoder": "unused",
+        "output": "unused",
+        "data": {k: str(tiny_corpus / f"{k}.jsonl") for k in ("train", "dev", "test")},
+        "window": {"max_tokens": 64, "overlap": 8},
+        "train": {"heads_first": {"epochs": 2}, "freeze_embeddings": True},
+    }
+    path = tmp_path / "probe.yaml"
+    path.write_text(yaml.safe_dump(own), encoding="utf-8")
     return path

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,7 @@ def test_the_table_is_of_what_the_models_record(
     ("before", "after", "message"),
     [
         (["after1"], ["before1"], "is over .*, not "),
+        (["before1"], ["before2"], "before2: is over .*unigram.*, not .*encoder"),
         (["before1"], ["after1", "after1"], "seed 1 is given twice"),
         (["before1"], [], "no run of the other side has its configuration"),
     ],
@@ -111,6 +113,27 @@ def test_models_that_say_nothing_of_the_encoder_are_refused(
     error = capsys.readouterr().err
     assert len(error.strip().splitlines()) == 1
     assert re.search(message, error)
+
+
+@pytest.mark.parametrize("name", ["data_sha256", "read_with", "scheme"])
+def test_evaluations_that_differ_are_refused(
+    encoder: EncoderFolder,
+    models: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+):
+    other = tmp_path / "after1"
+    shutil.copytree(models["after1"], other)
+    record = json.loads((other / "metrics.json").read_text(encoding="utf-8"))
+    for evaluation in record["evaluations"].values():
+        evaluation[name] = "another"
+    (other / "metrics.json").write_text(json.dumps(record), encoding="utf-8")
+    sides = ["--before", str(models["before1"]), "--after", str(other)]
+    assert run(["card", "encoder", str(encoder.path), *sides]) == 2
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1
+    assert re.search(f"its {name} on .* is not that of .*before1; evaluate both alike", error)
 
 
 def test_a_damaged_record_is_one_clear_line(encoder: EncoderFolder, tmp_path: Path):

@@ -1,17 +1,28 @@
 import json
+import random
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedTokenizerFast
 
 from marsad.adaptation.adapting import adapt
-from marsad.adaptation.folder import EncoderFolder
+from marsad.adaptation.folder import EncoderFolder, time_reading
+from marsad.adaptation.probe import probe
 from marsad.adaptation.settings import AdaptConfig, load_adaptation
-from marsad.adaptation.story import make_encoder
+from marsad.adaptation.story import Probes, make_encoder
+from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.cli import run
+from marsad.config import load_config, with_values
 from marsad.encoders.loading import Encoder, load_encoder
-from marsad.errors import ConfigError, ModelError
+from marsad.errors import ConfigError, ModelError, TrainingError
+from marsad.failures import failures_explained
 
 
 def configure(base: Path, text: Path, output: Path, **others: object) -> AdaptConfig:
@@ -78,6 +89,180 @@ def test_one_that_broke_off_goes_on_to_the_same_weights(
     assert other["tokenizer"].read_bytes() == folder["tokenizer"].read_bytes()
 
 
+def test_one_that_broke_off_before_a_checkpoint_and_was_probed_ends_the_same(
+    made: tuple[AdaptConfig, EncoderFolder], probe_run: Path, tmp_path: Path
+):
+    """The stage before is taken from disk, and a probe in the middle leaves no trace."""
+    config, folder = made
+    values = {
+        **config.model_dump(mode="json"),
+        "output": str(tmp_path / "encoder"),
+        "masking": {**config.masking.model_dump(), "show_steps": 2},
+        "probe": {"run": str(probe_run)},
+    }
+    again = AdaptConfig.model_validate(values)
+
+    def break_off(name: str, encoder: Encoder) -> None:
+        if name == "masking-2":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(again, watch=break_off)
+    assert not list((again.output / FOLDER / "masking").glob("checkpoint-*"))
+    other = make_encoder(again)
+    record = json.loads(other["record"].read_text(encoding="utf-8"))
+    assert list(record["probes"]) == [
+        "base",
+        "vocabulary",
+        "vectors",
+        "masking-2",
+        "masking-4",
+        "masking",
+    ]
+    assert other["weights"].read_bytes() == folder["weights"].read_bytes()
+
+
+def test_a_stage_whose_last_step_was_saved_learns_no_more(
+    made: tuple[AdaptConfig, EncoderFolder], tmp_path: Path
+):
+    config, _ = made
+    again = config.model_copy(update={"output": tmp_path / "encoder"})
+    learnt = adapt(again).model.state_dict()
+    stages = [again.output / FOLDER / name for name in ("vectors", "masking")]
+    logs = [(stage / "metrics.jsonl").read_bytes() for stage in stages]
+    for stage in stages:
+        assert (stage / "checkpoint-6").is_dir()
+        (stage / "encoder.safetensors").unlink()
+    other = adapt(again).model.state_dict()
+    assert all(torch.equal(other[name].cpu(), value.cpu()) for name, value in learnt.items())
+    assert [(stage / "metrics.jsonl").read_bytes() for stage in stages] == logs
+
+
+def test_a_tokenizer_that_was_torn_is_learnt_again(
+    made: tuple[AdaptConfig, EncoderFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config, folder = made
+    again = config.model_copy(
+        update={"output": tmp_path / "encoder", "vectors": None, "masking": None}
+    )
+
+    def tear(self: PreTrainedTokenizerFast, path: Path) -> None:
+        path.mkdir()
+        (path / "tokenizer.json").write_text("{", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PreTrainedTokenizerFast, "save_pretrained", tear)
+        with pytest.raises(KeyboardInterrupt):
+            adapt(again)
+    ours = adapt(again).tokenizer.backend_tokenizer.to_str()
+    assert ours == load_encoder(str(folder.path)).tokenizer.backend_tokenizer.to_str()
+
+
+def test_texts_are_cleaned_alike_where_the_pieces_stay(unigram_encoder: Path, text_file: Path):
+    config = configure(
+        unigram_encoder, text_file, Path("unused"), vocabulary=None, vectors=None
+    ).model_copy(update={"masking": None})
+    assert load_encoder(str(unigram_encoder)).cleaning == "none"
+    assert adapt(config).cleaning == "marks"
+
+
+def test_blocks_longer_than_the_base_reads_are_refused(unigram_encoder: Path, text_file: Path):
+    config = configure(unigram_encoder, text_file, Path("unused"), max_tokens=257)
+    with pytest.raises(ConfigError, match="max_tokens: 257, but the base has 256 positions"):
+        adapt(config)
+
+
+def test_another_base_of_the_same_name_is_refused(
+    unigram_encoder: Path, text_file: Path, tmp_path: Path
+):
+    base = tmp_path / "base"
+    shutil.copytree(unigram_encoder, base)
+    config = configure(base, text_file, tmp_path / "encoder", vectors=None, masking=None)
+    adapt(config)
+    weights = load_file(base / "model.safetensors")
+    save_file(
+        {name: value + 1 for name, value in weights.items()},
+        base / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    with pytest.raises(ConfigError, match=r"differs in base_files\.model\.safetensors"):
+        adapt(config)
+
+
+def test_restart_forgets_what_is_there(
+    made: tuple[AdaptConfig, EncoderFolder], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    config, folder = made
+    own = config.model_copy(update={"output": tmp_path / "encoder"})
+    adapt(own.model_copy(update={"masking": None, "seed": 14}))
+    path = tmp_path / "adapt.yaml"
+    path.write_text(yaml.safe_dump(own.model_dump(mode="json")), encoding="utf-8")
+    assert run(["adapt", str(path)]) == 2
+    assert "differs in seed; finish it as it was, or start anew with --restart" in (
+        capsys.readouterr().err
+    )
+    assert run(["adapt", str(path), "--restart"]) == 0
+    other = EncoderFolder(own.output)
+    assert other["weights"].read_bytes() == folder["weights"].read_bytes()
+    assert not (own.output / FOLDER).exists()
+
+
+def test_memory_is_spared_by_the_stages_own_keys(tmp_path: Path):
+    sparing = "lower masking.batch_size"
+    with (
+        pytest.raises(TrainingError, match=f"memory ran out; {sparing}; nothing was saved"),
+        failures_explained(Checkpoints(tmp_path), sparing=sparing),
+    ):
+        raise MemoryError
+
+
+def test_a_probe_is_of_its_run_and_a_torn_line_is_none(
+    probe_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    scores = iter([{"score": 0.1}, {"score": 0.2}, {"score": 0.3}])
+    monkeypatch.setattr("marsad.adaptation.story.probe", lambda encoder, run: next(scores))
+    one = load_config(probe_run)
+    path = tmp_path / "probes.jsonl"
+    Probes(path, one).take("base", None)
+    Probes(path, one).take("base", None)
+    assert Probes(path, one).taken() == {"base": {"score": 0.1}}
+    other = with_values(one, {"seed": 77})
+    Probes(path, other).take("base", None)
+    assert Probes(path, other).taken() == {"base": {"score": 0.2}}
+    assert Probes(path, one).taken() == {"base": {"score": 0.1}}
+    with path.open("a", encoding="utf-8") as out:
+        out.write('{"name": "masking", "run')
+    Probes(path, one).take("masking", None)
+    assert Probes(path, one).taken() == {"base": {"score": 0.1}, "masking": {"score": 0.3}}
+
+
+def drawn_next() -> tuple[object, ...]:
+    """Return the states of what random numbers are drawn from."""
+    return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+
+
+def test_a_probe_leaves_chance_and_precision_as_they_were(unigram_encoder: Path, probe_run: Path):
+    AcceleratorState._reset_state()  # what other tests left
+    own = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
+    encoder = load_encoder(str(unigram_encoder))
+    before = drawn_next()
+    probe(encoder, with_values(load_config(probe_run), {"train.precision": "fp32"}))
+    assert own.state.mixed_precision == "bf16"
+    assert drawn_next() == before
+    AcceleratorState._reset_state()
+
+
+def test_both_sides_read_on_the_device_that_is_named(
+    made: tuple[AdaptConfig, EncoderFolder], unigram_encoder: Path
+):
+    sides = {"base": load_encoder(str(unigram_encoder)), "encoder": load_encoder(str(made[1].path))}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    seconds = time_reading(sides, ["قصفت طائرة مسيرة مقرا"] * 3, device, rounds=1)
+    assert seconds.keys() == sides.keys()
+    assert {own.model.device.type for own in sides.values()} == {device.type}
+
+
 def test_a_stage_of_another_configuration_is_refused(
     made: tuple[AdaptConfig, EncoderFolder], tmp_path: Path
 ):
@@ -90,24 +275,15 @@ def test_a_stage_of_another_configuration_is_refused(
 
 
 def test_probes_are_of_base_and_encoder(
-    unigram_encoder: Path, text_file: Path, tiny_corpus: Path, tmp_path: Path
+    unigram_encoder: Path, text_file: Path, probe_run: Path, tmp_path: Path
 ):
-    own = {
-        "name": "probe",
-        "encoder": "unused",
-        "output": "unused",
-        "data": {k: str(tiny_corpus / f"{k}.jsonl") for k in ("train", "dev", "test")},
-        "window": {"max_tokens": 64, "overlap": 8},
-        "train": {"heads_first": {"epochs": 2}, "freeze_embeddings": True},
-    }
-    (tmp_path / "probe.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
     config = configure(
         unigram_encoder,
         text_file,
         tmp_path / "encoder",
         vectors=None,
         masking=None,
-        probe={"run": str(tmp_path / "probe.yaml")},
+        probe={"run": str(probe_run)},
     )
     record = json.loads(make_encoder(config)["record"].read_text(encoding="utf-8"))
     assert list(record["probes"]) == ["base", "vocabulary"]

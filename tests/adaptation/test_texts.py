@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from marsad.adaptation.blocks import cut_blocks
-from marsad.adaptation.settings import OpenText
-from marsad.adaptation.texts import all_paragraphs, learnt_and_held_out, locate, read_articles
+from marsad.adaptation.settings import OpenText, VocabularyConfig
+from marsad.adaptation.texts import TextSource, learnt_and_held_out, locate, read_articles
+from marsad.adaptation.vocabulary import learn_vocabulary
 from marsad.document import Document
 from marsad.encoders.loading import load_encoder
 from marsad.errors import DataError
@@ -64,7 +65,7 @@ def test_what_is_held_out_does_not_depend_on_order_and_is_not_learnt(tmp_path: P
     path = tmp_path / "a.txt"
     path.write_text("\n\n".join(articles), encoding="utf-8")
     sides = [
-        set(all_paragraphs([open_text(str(path))], None, (), held_out=apart, share=0.1))
+        set(TextSource((open_text(str(path)),), None, (), 0.1).paragraphs(held_out=apart))
         for apart in (True, False)
     ]
     assert sides[0].isdisjoint(sides[1])
@@ -74,16 +75,14 @@ def test_what_is_held_out_does_not_depend_on_order_and_is_not_learnt(tmp_path: P
 def test_paragraphs_are_cleaned(tmp_path: Path):
     path = tmp_path / "a.txt"
     path.write_text("قُتِلَ شخـــص\nَ\n", encoding="utf-8")
-    text = all_paragraphs(
-        [open_text(str(path))], None, CLEANINGS["marks"], held_out=False, share=1e-9
-    )
-    assert list(text) == ["قتل شخص"]
+    source = TextSource((open_text(str(path)),), None, CLEANINGS["marks"], 1e-9)
+    assert list(source.paragraphs(held_out=False)) == ["قتل شخص"]
 
 
 def test_blocks_are_full_and_hold_every_word_once(unigram_encoder: Path, documents: list[Document]):
     tokenizer = load_encoder(str(unigram_encoder)).tokenizer.backend_tokenizer
     lines = [line for d in documents for line in d.text.splitlines() if line.strip()]
-    blocks = list(cut_blocks(lines, tokenizer, 48))
+    blocks = list(cut_blocks(lines, [tokenizer], 48))
     assert " ".join(blocks).split() == " ".join(lines).split()
     sizes = [len(tokenizer.encode(block).ids) for block in blocks]
     assert max(sizes) <= 48
@@ -93,6 +92,28 @@ def test_blocks_are_full_and_hold_every_word_once(unigram_encoder: Path, documen
     assert min(sizes[:-1]) > 48 - longest
 
 
+@pytest.mark.parametrize("most", [16, 17, 19, 23, 31, 48, 97])
+def test_no_block_has_more_pieces_than_it_may(
+    unigram_encoder: Path, documents: list[Document], most: int
+):
+    """SentencePiece's pieces begin at the blank before their word; they are of that word."""
+    tokenizer = load_encoder(str(unigram_encoder)).tokenizer.backend_tokenizer
+    lines = [line for d in documents for line in d.text.splitlines() if line.strip()]
+    sizes = [len(tokenizer.encode(block).ids) for block in cut_blocks(lines, [tokenizer], most)]
+    assert max(sizes) == most
+
+
+def test_a_block_fits_both_tokenizers(unigram_encoder: Path, documents: list[Document]):
+    base = load_encoder(str(unigram_encoder)).tokenizer
+    lines = [line for d in documents for line in d.text.splitlines() if line.strip()]
+    own = learn_vocabulary(lines, base, VocabularyConfig(size=1500, least=2)).backend_tokenizer
+    old = base.backend_tokenizer
+    alone, both = (list(cut_blocks(lines, t, 48)) for t in ([own], [old, own]))
+    assert max(len(old.encode(block).ids) for block in alone) > 48
+    assert max(len(t.encode(block).ids) for block in both for t in (old, own)) == 48
+    assert " ".join(both).split() == " ".join(lines).split()
+
+
 def test_a_word_that_no_block_holds_is_left_out(unigram_encoder: Path):
     tokenizer = load_encoder(str(unigram_encoder)).tokenizer.backend_tokenizer
-    assert list(cut_blocks(["قبل " + "ضظغ" * 40 + " بعد"], tokenizer, 16)) == ["قبل بعد"]
+    assert list(cut_blocks(["قبل " + "ضظغ" * 40 + " بعد"], [tokenizer], 16)) == ["قبل بعد"]

@@ -38,10 +38,12 @@ def test_frequent_words_become_pieces_and_rare_ones_are_cut_as_before(
         assert counts[word] >= 2
         assert len(old.encode(word, add_special_tokens=False).ids) > 1
         assert new.encode(word, add_special_tokens=False).tokens == [piece]
-    unseen = "قسطنطينوبوليس"
-    kept = old.encode(unseen, add_special_tokens=False).tokens
-    if not set(kept) - set(new.get_vocab()):
-        assert new.encode(unseen, add_special_tokens=False).tokens == kept
+    letters = [p for p in old.get_vocab() if len(p) == 1 and p.isalpha()]
+    rare = [f"{a}{b}{a}" for a in sorted(letters)[:12] for b in sorted(letters)[12:24]]
+    cut = [[t.encode(w, add_special_tokens=False).tokens for w in rare] for t in (old, new)]
+    whole = [kept for kept in cut[0] if not set(kept) - set(new.get_vocab())]
+    assert len(whole) > 20
+    assert whole == [own for kept, own in zip(*cut, strict=True) if kept in whole]
 
 
 def test_fewer_pieces_a_word_and_nothing_unknown(base: Encoder, lines: list[str]):
@@ -50,12 +52,45 @@ def test_fewer_pieces_a_word_and_nothing_unknown(base: Encoder, lines: list[str]
         [t.backend_tokenizer.encode(line) for line in lines] for t in (base.tokenizer, tokenizer)
     )
     assert sum(len(e.ids) for e in after) < 0.9 * sum(len(e.ids) for e in before)
-    unknown = base.tokenizer.unk_token, tokenizer.unk_token
-    assert sum(e.tokens.count(unknown[1]) for e in after) <= sum(
-        e.tokens.count(unknown[0]) for e in before
-    )
+    strange = "خبر 漢字"  # unknowns stand as their surface among the tokens, so ids are counted
+    unknown = base.tokenizer.unk_token_id, tokenizer.unk_token_id
+    for own, number in zip((base.tokenizer, tokenizer), unknown, strict=True):
+        assert own.backend_tokenizer.encode(strange).ids.count(number) == 1
+    assert sum(e.ids.count(unknown[1]) for e in after) == 0
+    assert sum(e.ids.count(unknown[0]) for e in before) == 0
     assert [e.tokens[0] for e in after] == ["<s>"] * len(after)
     assert [e.tokens[-1] for e in after] == ["</s>"] * len(after)
+
+
+def test_a_word_of_unknown_letters_is_not_added(base: Encoder, lines: list[str]):
+    strange = "ڝڝكتاب"
+    assert "ڝ" not in base.tokenizer.get_vocab()
+    tokenizer = learn_vocabulary(
+        [*lines, *[strange] * 50], base.tokenizer, VocabularyConfig(size=1500, least=2)
+    )
+    assert f"▁{strange}" not in tokenizer.get_vocab()
+    assert len(tokenizer) > len(base.tokenizer)
+
+
+def test_a_longer_word_is_one_piece_beside_a_shorter_one(base: Encoder, lines: list[str]):
+    old = base.tokenizer.backend_tokenizer
+    cut = {
+        word: old.encode(word, add_special_tokens=False).tokens
+        for line in lines
+        for word in re.findall(r"(?<!\S)[ء-ي]{4,}(?!\w)", line)
+    }
+    pairs = [
+        ("".join(own[:-1]).removeprefix("▁"), word)
+        for word, own in sorted(cut.items())
+        if len(own) > 2
+        and old.encode("".join(own[:-1])[1:], add_special_tokens=False).tokens == own[:-1]
+    ][:20]
+    assert len(pairs) == 20
+    words = [word for pair in pairs for word in pair] * 5
+    tokenizer = learn_vocabulary(words, base.tokenizer, VocabularyConfig(size=900, least=2))
+    for word in words:
+        tokens = tokenizer.backend_tokenizer.encode(word, add_special_tokens=False).tokens
+        assert tokens == [f"▁{word}"]
 
 
 def test_the_same_text_gives_the_same_vocabulary(base: Encoder, lines: list[str]):

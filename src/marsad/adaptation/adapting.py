@@ -1,12 +1,15 @@
 """An adaptation, from base and texts to an encoder; one that was killed goes on where it was."""
 
 import logging
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, Features, Value
+from datasets.exceptions import DatasetGenerationError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -18,12 +21,12 @@ from marsad.adaptation.distillation import PairCollator, VectorDistillation
 from marsad.adaptation.masking import MaskCollator, MaskedWords
 from marsad.adaptation.settings import AdaptConfig
 from marsad.adaptation.stages import run_stage
-from marsad.adaptation.texts import all_paragraphs, locate
+from marsad.adaptation.texts import TextSource
 from marsad.adaptation.transfer import new_pieces, with_vocabulary
 from marsad.adaptation.vocabulary import learn_vocabulary
 from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.encoders.loading import Encoder, load_encoder
-from marsad.errors import DataError
+from marsad.errors import ConfigError, DataError
 from marsad.files import atomic_path, sha256
 from marsad.mixture import own_code
 from marsad.modeling import without_pooler
@@ -60,9 +63,14 @@ def adapt(config: AdaptConfig, *, watch: Watch = _unwatched) -> Encoder:
     """
     set_seed(config.seed)
     base = load_encoder(config.base)
+    if config.max_tokens > base.most_tokens:
+        raise ConfigError(
+            f"max_tokens: {config.max_tokens}, but the base has {base.most_tokens} positions; "
+            "give at most that"
+        )
     without_pooler(base.model)
     watch("base", base)
-    encoder = base
+    encoder = replace(base, cleaning=config.cleaning)
     if config.vocabulary:
         tokenizer = vocabulary(config, base)
         encoder = Encoder(with_vocabulary(base, tokenizer), tokenizer, config.cleaning)
@@ -79,13 +87,16 @@ def adapt(config: AdaptConfig, *, watch: Watch = _unwatched) -> Encoder:
 def vocabulary(config: AdaptConfig, base: Encoder) -> PreTrainedTokenizerFast:
     """Return the tokenizer of an adaptation that has a vocabulary of its own, learnt once."""
     assert config.vocabulary
-    folder = _open(config, "vocabulary").path
+    stage = _open(config, "vocabulary").path
+    folder, begun = stage / "tokenizer", stage / "begun"  # one that is named so is whole
     with this_process().main_process_first():
-        if not (folder / "tokenizer.json").exists():
+        if not folder.exists():
             log.info("learning %d pieces", config.vocabulary.size)
-            text = _paragraphs(config, held_out=False)
+            text = source_of(config).paragraphs(held_out=False)
             learnt = learn_vocabulary(text, base.tokenizer, config.vocabulary)
-            learnt.save_pretrained(folder)
+            shutil.rmtree(begun, ignore_errors=True)
+            learnt.save_pretrained(begun)
+            begun.rename(folder)
     tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
     return tokenizer
 
@@ -95,43 +106,73 @@ def stage_folder(config: AdaptConfig, stage: str) -> Path:
     return config.output / FOLDER / stage
 
 
-def blocks_of(config: AdaptConfig, tokenizer: Tokenizer, *, held_out: bool) -> Dataset:
+def forget(config: AdaptConfig) -> None:
+    """Remove what an adaptation keeps while it is not done: stages, checkpoints and probes."""
+    for stage in STAGES:  # each may be told from one that is done whenever this is broken off
+        Checkpoints(stage_folder(config, stage)).remove()
+    shutil.rmtree(config.output / FOLDER, ignore_errors=True)
+
+
+def source_of(config: AdaptConfig) -> TextSource:
+    """Return the texts of an adaptation."""
+    return TextSource(config.texts, config.corpora, CLEANINGS[config.cleaning], config.held_out)
+
+
+def tokenizers_of(config: AdaptConfig, base: Encoder, encoder: Encoder) -> tuple[Tokenizer, ...]:
+    """Return what the blocks of an adaptation's last stage are read by."""
+    own = encoder.tokenizer.backend_tokenizer
+    if config.masking or not config.vectors:
+        return (own,)
+    return base.tokenizer.backend_tokenizer, own
+
+
+def blocks_of(config: AdaptConfig, tokenizers: Sequence[Tokenizer], *, held_out: bool) -> Dataset:
     """Return the blocks of text that are learnt from, or those held out, kept on disk.
+
+    Args:
+        config: the adaptation.
+        tokenizers: no block has more pieces than ``max_tokens`` by any of these.
+        held_out: which of the articles.
 
     Raises:
         DataError: a text cannot be read, or there is not one block.
     """
-    known_by = {"config": _text_record(config), "code": own_code()}
-    cut = partial(_cut, config, tokenizer, held_out=held_out)
-    blocks = Dataset.from_generator(_rows, features=_TEXT, gen_kwargs={"cut": cut, **known_by})
+    source = source_of(config)
+    known_by = {
+        "source": source,
+        "tokenizers": tuple(tokenizers),
+        "most": config.max_tokens,
+        "held_out": held_out,
+        "digest": (source.digests(), own_code()),
+    }
+    try:
+        blocks = Dataset.from_generator(_cut, features=_TEXT, gen_kwargs=known_by)
+    except DatasetGenerationError as error:
+        raise error.__cause__ or error from None
     if not len(blocks):
         raise DataError("texts: hold too few articles; give more, or another share to held_out")
     return blocks
 
 
-def _rows(cut: Callable[[], Iterator[str]], **_: object) -> Iterator[dict[str, str]]:
-    """Yield rows; what else is given is in the name that they are kept under."""
-    return ({"text": block} for block in cut())
-
-
-def _cut(config: AdaptConfig, tokenizer: Tokenizer, *, held_out: bool) -> Iterator[str]:
-    return cut_blocks(_paragraphs(config, held_out=held_out), tokenizer, config.max_tokens)
-
-
-def _paragraphs(config: AdaptConfig, *, held_out: bool) -> Iterator[str]:
-    return all_paragraphs(
-        config.texts,
-        config.corpora,
-        CLEANINGS[config.cleaning],
-        held_out=held_out,
-        share=config.held_out,
-    )
+def _cut(
+    source: TextSource,
+    tokenizers: Sequence[Tokenizer],
+    most: int,
+    held_out: bool,
+    digest: object,
+) -> Iterator[dict[str, str]]:
+    """Yield blocks. The digest, of data and code, is in the name that they are kept under."""
+    for block in cut_blocks(source.paragraphs(held_out=held_out), tokenizers, most):
+        yield {"text": block}
 
 
 def _learnt(encoder: Encoder, config: AdaptConfig, stage: str, learn: Callable[[], None]) -> None:
     """Let an encoder learn in a stage, or take the weights that it ended with before."""
     done = _open(config, stage).path / _DONE
-    if not done.exists():
+    to_do = not done.exists()
+    this_process().wait_for_everyone()  # all have seen the same before it may be written
+    if to_do:
+        set_seed(config.seed)  # what came before may have been taken from disk
         learn()
         if this_process().is_main_process:
             with atomic_path(done) as temporary:
@@ -159,12 +200,13 @@ def _learn_vectors(config: AdaptConfig, base: Encoder, encoder: Encoder) -> None
     tokenizers = base.tokenizer.backend_tokenizer, encoder.tokenizer.backend_tokenizer
     collator = PairCollator(*tokenizers, pads=(base.special.pad, encoder.special.pad))
     checkpoints = _open(config, "vectors")
+    learnt, apart = _both_blocks(config, tokenizers)
     run_stage(
         "vectors",
         module,
         options,
-        blocks=blocks_of(config, tokenizers[1], held_out=False),
-        held_out=blocks_of(config, tokenizers[1], held_out=True),
+        blocks=learnt,
+        held_out=apart,
         collator=collator,
         held_out_collator=collator,
         checkpoints=checkpoints,
@@ -177,19 +219,27 @@ def _learn_vectors(config: AdaptConfig, base: Encoder, encoder: Encoder) -> None
 def _learn_masked(config: AdaptConfig, encoder: Encoder, watch: Watch) -> None:
     options, tokenizer = config.masking, encoder.tokenizer
     assert options
-    learnt, apart = (MaskCollator(tokenizer, options.share, seed=config.seed) for _ in range(2))
+    learnt, apart = _both_blocks(config, (tokenizer.backend_tokenizer,))
+    collator, still = (MaskCollator(tokenizer, options.share, seed=config.seed) for _ in range(2))
     run_stage(
         "masking",
         MaskedWords(encoder.model),
         options,
-        blocks=blocks_of(config, tokenizer.backend_tokenizer, held_out=False),
-        held_out=blocks_of(config, tokenizer.backend_tokenizer, held_out=True),
-        collator=learnt,
-        held_out_collator=apart,
+        blocks=learnt,
+        held_out=apart,
+        collator=collator,
+        held_out_collator=still,
         checkpoints=_open(config, "masking"),
         seed=config.seed,
-        callbacks=[_Epochs(learnt), _Shown(encoder, options.show_steps, watch)],
+        callbacks=[_Epochs(collator), _Shown(encoder, options.show_steps, watch)],
     )
+
+
+def _both_blocks(config: AdaptConfig, tokenizers: Sequence[Tokenizer]) -> tuple[Dataset, Dataset]:
+    """Return the blocks that are learnt from and those held out; one process cuts them."""
+    with this_process().main_process_first():
+        learnt, apart = (blocks_of(config, tokenizers, held_out=own) for own in (False, True))
+    return learnt, apart
 
 
 class _Epochs(TrainerCallback):
@@ -230,11 +280,25 @@ def _record(config: AdaptConfig, stage: str) -> dict[str, object]:
     """Return what must be the same for a stage to be taken as done, or to go on."""
     upto = STAGES[: STAGES.index(stage) + 1]
     values = config.model_dump(mode="json", include={"base", "seed", *upto})
-    return {"version": __version__, **values, **_text_record(config)}
+    files = _digests_of_base(config.base)
+    return {
+        "version": __version__,
+        **values,
+        **_text_record(config),
+        **({"base_files": files} if files else {}),
+    }
+
+
+def _digests_of_base(base: str) -> Mapping[str, str]:
+    """Return the SHA-256 of the files of a base that is a local folder; others have versions."""
+    folder = Path(base)
+    if not folder.is_dir():
+        return {}
+    files = [*folder.glob("*.safetensors"), folder / "tokenizer.json", folder / "config.json"]
+    return {path.name: sha256(path) for path in sorted(files) if path.is_file()}
 
 
 def _text_record(config: AdaptConfig) -> dict[str, object]:
     """Return what the blocks are made of."""
     values = config.model_dump(mode="json", include={"cleaning", "held_out", "max_tokens"})
-    digests = {text.file: sha256(locate(text, config.corpora)) for text in config.texts}
-    return {**values, "texts": digests}
+    return {**values, "texts": source_of(config).digests()}

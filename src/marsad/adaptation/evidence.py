@@ -7,12 +7,15 @@ from pathlib import Path
 
 from marsad.config import RunConfig, load_config, with_values
 from marsad.errors import ConfigError, ModelError
-from marsad.metrics import read_metrics
+from marsad.metrics import Evaluation, read_metrics
 from marsad.model_folder import ModelFolder
 from marsad.scoring import SCORER_VERSION
 
 # What runs that are compared may differ in.
 _MAY_DIFFER = {"output": "any", "seed": 0, "encoder": "any", "cleaning": None}
+
+# What evaluations that are compared may not differ in.
+_ALIKE = ("data_sha256", "unit", "ruler", "scheme", "read_with")
 
 
 @dataclass(frozen=True)
@@ -38,23 +41,27 @@ class _Run:
         return with_values(self.config, _MAY_DIFFER).to_yaml()
 
 
-def compare_encoders(before: Sequence[Path], after: Sequence[Path], *, base: str) -> list[Compared]:
+def compare_encoders(
+    before: Sequence[Path], after: Sequence[Path], *, base: str, encoder: Path
+) -> list[Compared]:
     """Compare models by what their folders record; each side may hold several recipes and seeds.
 
     Args:
         before: folders of models over the base.
         after: folders of models over the encoder.
         base: the encoder that those of ``before`` must be over.
+        encoder: the folder that those of ``after`` must be over.
 
     Raises:
         ConfigError: a recipe is on one side alone, a seed is given twice, or a model is over
             another encoder.
-        ModelError: a folder holds no model, or one that was not evaluated.
+        ModelError: a folder holds no model, or one that was not evaluated, or not like the others.
     """
     sides = [_by_recipe(side) for side in (before, after)]
-    for run in (run for runs in sides[0].values() for run in runs):
-        if run.config.encoder != base:
-            raise ConfigError(f"{run.folder.path}: is over {run.config.encoder}, not {base}")
+    for side, wanted in zip(sides, (base, str(encoder)), strict=True):
+        for run in (run for runs in side.values() for run in runs):
+            if not _same_encoder(run.config.encoder, wanted):
+                raise ConfigError(f"{run.folder.path}: is over {run.config.encoder}, not {wanted}")
     for recipe in sides[0].keys() ^ sides[1].keys():
         run = (sides[0].get(recipe) or sides[1][recipe])[0]
         raise ConfigError(
@@ -66,6 +73,11 @@ def compare_encoders(before: Sequence[Path], after: Sequence[Path], *, base: str
         for recipe, runs in sides[0].items()
         for compared in _compare(runs, sides[1][recipe])
     ]
+
+
+def _same_encoder(name: str, other: str) -> bool:
+    """Say whether two names are of one encoder: a folder may be named in several ways."""
+    return name == other or (Path(name).is_dir() and Path(name).resolve() == Path(other).resolve())
 
 
 def _by_recipe(folders: Sequence[Path]) -> Mapping[str, list[_Run]]:
@@ -81,9 +93,8 @@ def _by_recipe(folders: Sequence[Path]) -> Mapping[str, list[_Run]]:
 
 def _compare(before: Sequence[_Run], after: Sequence[_Run]) -> list[Compared]:
     """Compare the figures that all runs have."""
-    own, other = (
-        {str(r.config.seed): _figures(r.folder) for r in side} for side in (before, after)
-    )
+    _check_alike([*before, *after])
+    own, other = _by_seed(before), _by_seed(after)
     found = [*own.values(), *other.values()]
     shared = [key for key in found[0] if all(key in figures for figures in found)]
     return [
@@ -95,6 +106,20 @@ def _compare(before: Sequence[_Run], after: Sequence[_Run]) -> list[Compared]:
         )
         for key in shared
     ]
+
+
+def _check_alike(runs: Sequence[_Run]) -> None:
+    """Refuse evaluations on data of one name that say different things."""
+    first: dict[str, tuple[ModelFolder, Evaluation]] = {}
+    for run in runs:
+        for data, own in read_metrics(run.folder).evaluations.items():
+            folder, other = first.setdefault(data, (run.folder, own))
+            for name in _ALIKE:
+                if getattr(own, name) != getattr(other, name):
+                    raise ModelError(
+                        f"{run.folder.path}: its {name} on {data} is not that of {folder.path}; "
+                        "evaluate both alike"
+                    )
 
 
 def _by_seed(runs: Sequence[_Run]) -> Mapping[str, Mapping[tuple[str, str, int], float]]:

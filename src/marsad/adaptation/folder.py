@@ -12,13 +12,18 @@ import torch
 import yaml
 
 from marsad import __version__
-from marsad.adaptation.adapting import blocks_of, stage_folder, weights_of
+from marsad.adaptation.adapting import (
+    blocks_of,
+    source_of,
+    stage_folder,
+    tokenizers_of,
+    weights_of,
+)
 from marsad.adaptation.settings import AdaptConfig
-from marsad.adaptation.texts import locate
 from marsad.checkpoints import FOLDER
 from marsad.encoders import compact
 from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
-from marsad.files import atomic_write, read_records, sha256
+from marsad.files import atomic_write, read_records
 from marsad.model_folder import ModelFolder
 
 _BLOCKS_READ, _TOGETHER = 128, 8
@@ -103,20 +108,22 @@ def save_encoder(
 def _measure(
     encoder: Encoder, config: AdaptConfig, probes: Mapping[str, Mapping[str, float]]
 ) -> AdaptationRecord:
-    tokenizer = encoder.tokenizer.backend_tokenizer
-    learnt = blocks_of(config, tokenizer, held_out=False)["text"]
-    apart = list(blocks_of(config, tokenizer, held_out=True)["text"])
-    sides = {"base": load_encoder(config.base), "encoder": encoder}
+    base = load_encoder(config.base)
+    sides = {"base": base, "encoder": encoder}
+    both = [own.tokenizer.backend_tokenizer for own in sides.values()]
+    learnt = blocks_of(config, tokenizers_of(config, base, encoder), held_out=False)["text"]
+    apart = list(blocks_of(config, both, held_out=True)["text"])
     some = apart[:_BLOCKS_READ]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return AdaptationRecord(
         version=__version__,
-        texts={text.file: sha256(locate(text, config.corpora)) for text in config.texts},
+        texts=source_of(config).digests(),
         blocks=len(learnt),
         words=_count(learnt),
         pieces_a_word={side: pieces_a_word(own, apart) for side, own in sides.items()},
         words_read=_count(some),
-        seconds_read=time_reading(sides, some),
-        device=_device(),
+        seconds_read=time_reading(sides, some, device),
+        device=_in_words(device),
         stages={
             stage: _stage(stage_folder(config, stage) / "metrics.jsonl")
             for stage in ("vectors", "masking")
@@ -139,30 +146,48 @@ def pieces_a_word(encoder: Encoder, texts: Sequence[str]) -> float:
 
 
 def time_reading(
-    encoders: Mapping[str, Encoder], texts: Sequence[str], *, rounds: int = 3
+    encoders: Mapping[str, Encoder],
+    texts: Sequence[str],
+    device: torch.device,
+    *,
+    rounds: int = 3,
 ) -> Mapping[str, float]:
-    """Return the seconds that each encoder takes for the texts, the best of rounds in turn."""
+    """Return the seconds that each encoder takes for the texts, the best of rounds in turn.
+
+    Args:
+        encoders: by name; they are moved to the device.
+        texts: none of which has more pieces than an encoder has positions.
+        device: that all of them read on.
+        rounds: how often each reads all texts.
+    """
     found: dict[str, list[float]] = {name: [] for name in encoders}
     with torch.inference_mode():
         for _ in range(rounds):
             for name, own in encoders.items():
-                model = own.model.train(False)
-                begun = time.perf_counter()
+                model = own.model.train(False).to(device)
+                begun = _now(device)
                 for first in range(0, len(texts), _TOGETHER):
                     some = list(texts[first : first + _TOGETHER])
                     inputs = own.tokenizer(some, padding=True, return_tensors="pt")
                     model(
-                        input_ids=inputs.input_ids.to(model.device),
-                        attention_mask=inputs.attention_mask.to(model.device),
+                        input_ids=inputs.input_ids.to(device),
+                        attention_mask=inputs.attention_mask.to(device),
                     )
-                found[name].append(time.perf_counter() - begun)
+                found[name].append(_now(device) - begun)
     return {name: min(seconds) for name, seconds in found.items()}
 
 
-def _device() -> str:
-    """Return what the encoder was on, in words."""
-    if torch.cuda.is_available():
-        return str(torch.cuda.get_device_name())
+def _now(device: torch.device) -> float:
+    """Return the seconds of a clock, once a device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def _in_words(device: torch.device) -> str:
+    """Return what a device is."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
     wide = torch.cpu.get_capabilities()
     kind = next((name for name in ("avx512_bf16", "avx512_f", "avx2") if wide.get(name)), "plain")
     return f"{torch.get_num_threads()} CPU threads ({kind})"

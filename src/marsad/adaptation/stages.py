@@ -5,9 +5,11 @@ from typing import Any, Protocol
 
 import torch
 from datasets import Dataset
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from marsad.adaptation.settings import StageConfig
 from marsad.arguments import optimisation_arguments
@@ -16,6 +18,7 @@ from marsad.errors import TrainingError
 from marsad.failures import failures_explained
 from marsad.optimization import adamw
 from marsad.run_log import RunLog
+from marsad.trainer import is_last
 
 
 class BlockCollator(Protocol):
@@ -96,7 +99,11 @@ def run_stage(
         TrainingError: the loss became no number, or memory or disk ran out.
     """
     last = checkpoints.last()
-    with failures_explained(checkpoints):
+    if last is not None and is_last(last):  # transformers would train a step more
+        module.load_state_dict(load_file(last / SAFE_WEIGHTS_NAME))
+        return
+    sparing = f"lower {name}.batch_size or max_tokens, or raise {name}.accumulate"
+    with failures_explained(checkpoints, sparing=sparing):
         learning = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
         arguments = optimisation_arguments(
             options,

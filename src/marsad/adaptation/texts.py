@@ -5,7 +5,8 @@ An article is what stands between blank lines of a text file, or a document of a
 
 import hashlib
 import lzma
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from marsad.adaptation.settings import OpenText
 from marsad.benchmarks import corpora_folder
 from marsad.corpus import read_corpus
 from marsad.errors import DataError
-from marsad.files import decode_text
+from marsad.files import decode_text, sha256
 from marsad.sections import PREFIX
 from marsad.text.cleaning import Cleaning, clean
 
@@ -70,19 +71,32 @@ def paragraphs(articles: Iterable[str], cleaning: Cleaning) -> Iterator[str]:
                 yield cleaned
 
 
-def all_paragraphs(
-    texts: Sequence[OpenText],
-    corpora: Path | None,
-    cleaning: Cleaning,
-    *,
-    held_out: bool,
-    share: float,
-) -> Iterator[str]:
-    """Yield what is learnt of the texts, or what is held out, cleaned.
+@dataclass(frozen=True)
+class TextSource:
+    """Texts, how they are cleaned, and which share of their articles is held out."""
 
-    Raises:
-        DataError: a text is missing or cannot be read.
-    """
-    for text in texts:
-        parted = learnt_and_held_out(read_articles(locate(text, corpora)), share)
-        yield from paragraphs((article for article, apart in parted if apart is held_out), cleaning)
+    texts: tuple[OpenText, ...]
+    corpora: Path | None
+    cleaning: Cleaning
+    held_out: float
+
+    def paragraphs(self, *, held_out: bool) -> Iterator[str]:
+        """Yield what is learnt, or what is held out, cleaned.
+
+        Raises:
+            DataError: a text is missing or cannot be read.
+        """
+        for text in self.texts:
+            articles = read_articles(locate(text, self.corpora))
+            parted = learnt_and_held_out(articles, self.held_out)
+            yield from paragraphs(
+                (own for own, apart in parted if apart is held_out), self.cleaning
+            )
+
+    def digests(self) -> Mapping[str, str]:
+        """Return the SHA-256 of each file.
+
+        Raises:
+            DataError: a text is missing.
+        """
+        return {text.file: sha256(locate(text, self.corpora)) for text in self.texts}

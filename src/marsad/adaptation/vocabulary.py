@@ -24,6 +24,7 @@ WORD_START = "▁"
 _WORD = regex.compile(r"(?<!\S)\p{Script=Arabic}{2,}(?!\w)")  # as it follows a blank
 _TOGETHER = 2048
 _EDGE = 0.1  # by how much a word's score is above that of the pieces that it replaces
+_MORE = 0.01  # and by how much more for each piece, that it beats a shorter word and the rest of it
 _ROLES = ("bos", "cls", "eos", "sep", "pad", "unk", "mask")
 
 
@@ -89,9 +90,18 @@ def _worth_most(
     """Return the words that save most pieces, as pieces, with their scores."""
     frequent = sorted(word for word, count in words.items() if count >= least)
     cut = dict(zip(frequent, _pieces(frequent, tokenizer), strict=True))
-    saved = {word: words[word] * (len(own) - 1) for word, own in cut.items() if len(own) > 1}
+    saved = {
+        word: words[word] * (len(own) - 1)
+        for word, own in cut.items()
+        if len(own) > 1 and all(piece in scores for piece in own)  # an unknown one has no score
+    }
     best = sorted(saved, key=lambda word: (-saved[word], word))[:room]
-    return {WORD_START + word: sum(scores[piece] for piece in cut[word]) + _EDGE for word in best}
+    return {
+        WORD_START + word: sum(scores[piece] for piece in cut[word])
+        + _EDGE
+        + _MORE * len(cut[word])
+        for word in best
+    }
 
 
 def _pieces(words: list[str], tokenizer: Tokenizer) -> Iterator[list[str]]:

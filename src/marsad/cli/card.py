@@ -31,5 +31,6 @@ def encoder(
     own = EncoderFolder(folder)
     if before or after:
         config = load_adaptation(own.require("run", "name a folder that `marsad adapt` wrote"))
-        write_evidence(own, compare_encoders(before, after, base=config.base))
+        evidence = compare_encoders(before, after, base=config.base, encoder=folder)
+        write_evidence(own, evidence)
     typer.echo(f"{write_encoder_card(own)}: written")
