@@ -183,7 +183,7 @@ def test_a_batch_that_cannot_be_parted_is_refused(config: RunConfig):
     with pytest.raises(ConfigError, match=r"batch_size: 8 .*1 processes times 3 .*multiple of 3"):
         prepare(with_values(config, {"train.accumulate": 3}))
     for ended in share_run(with_values(config, {"train.batch_size": 7})):
-        assert "7 windows cannot be parted among 2 processes times 1" in ended.line
+        assert "7 cannot be parted among 2 processes times 1" in ended.line
 
 
 @pytest.mark.slow

@@ -309,7 +309,7 @@ def test_prodigy_export_is_read(tmp_path: Path):
             {"id": "a", "text": TEXT, "sentences": [{"start": 0, "end": 4, "note": 1}]},
             "unknown field 'note'",
         ),
-        ("jsonl", {"id": "a", "text": TEXT, "meta": [1]}, "cannot be written as JSON"),
+        ("jsonl", {"id": "a", "text": TEXT, "meta": [1]}, "meta is a list, not a mapping"),
         ("jsonl", 5, "a JSON int; one object a line"),
     ],
 )
