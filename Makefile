@@ -11,7 +11,10 @@ TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py src/marsa
 	$(addprefix src/marsad/, labels.yaml adversary.py arguments.py averaging.py calibrating.py calibration.py checkpoints.py config.py \
 	corpus.py crf.py decisions.py document.py evaluation.py failures.py frequencies.py heads.py label_sets.py labels.py lora.py losses.py \
 	mixture.py model_folder.py modeling.py objective.py optimization.py reader.py sampling.py sections.py spans.py systems.py targets.py \
-	thresholds.py torch_backend.py trainer.py training.py)
+	tasks.py thresholds.py torch_backend.py trainer.py training.py workers.py)
+
+# What its ONNX files depend on besides.
+EXPORTED_BY := $(addprefix src/marsad/, examining.py export.py graphs.py quantization.py runtime.py smoothing.py tracing.py)
 
 # What its figures depend on besides.
 MEASURED_BY := $(wildcard src/marsad/scoring/*.py src/marsad/benchmarks/*.py) $(addprefix src/marsad/, \
@@ -74,7 +77,7 @@ clean:  ## remove the environment and the runs
 $(MODEL)/model.safetensors: $(CONFIG) data/corpus/train.jsonl data/corpus/dev.jsonl $(TRAINED_BY) | .venv/run.stamp
 	$(BIN)/python train/fit_model.py $(CONFIG)
 
-$(MODEL)/model.int8.onnx: $(MODEL)/model.safetensors src/marsad/export.py src/marsad/quantization.py
+$(MODEL)/model.int8.onnx: $(MODEL)/model.safetensors $(EXPORTED_BY)
 	$(BIN)/python train/export_model.py $(MODEL)
 
 $(MODEL)/metrics.stamp: $(MODEL)/model.int8.onnx $(MEASURED_BY) data/corpus/test.jsonl data/corpus/test_place.jsonl data/articles/daraa.jsonl

@@ -92,6 +92,6 @@ def run_config(tiny_encoder: Path, tiny_corpus: Path, tmp_path: Path) -> RunConf
             "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
             "window": {"max_tokens": 96, "overlap": 8},
             "train": {"epochs": 2, "batch_size": 4, "learning_rate": 2e-3},
-            "export": {"max_loss": 1.0},
+            "export": {"max_entity_loss": 1.0, "max_event_loss": 1.0, "max_flips": 1.0},
         }
     )

@@ -147,6 +147,7 @@ class Noise:
     """A backend whose logits are random, but always the same for the same piece or sentence."""
 
     batch_tokens = 512
+    workers = 1
 
     def __init__(self, size: int = 997) -> None:
         names, rng = scheme(), np.random.default_rng(7)

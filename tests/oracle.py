@@ -41,6 +41,7 @@ class Oracle:
     """Answers each window of the documents it knows with their annotation."""
 
     batch_tokens = 512
+    workers = 1
 
     def __init__(
         self, documents: Sequence[Document], tokenizer: Tokenizer, settings: ModelSettings

@@ -34,7 +34,7 @@ def folder(
         "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
         "window": {"max_tokens": 96, "overlap": 8},
         "train": {"epochs": 1, "learning_rate": 3e-3},
-        "export": {"max_loss": 1.0},
+        "export": {"max_entity_loss": 1.0, "max_event_loss": 1.0, "max_flips": 1.0},
     }
     made = train(RunConfig.model_validate(config))
     export(made)

@@ -24,7 +24,7 @@ def model(tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPa
         "data": splits,
         "window": {"max_tokens": 96, "overlap": 8},
         "train": {"epochs": 1, "learning_rate": 3e-3},
-        "export": {"max_loss": 1.0},
+        "export": {"max_entity_loss": 1.0, "max_event_loss": 1.0, "max_flips": 1.0},
     }
     return str(train(RunConfig.model_validate(config)).path)
 

@@ -12,6 +12,7 @@ from marsad.metrics import (
     Change,
     Evaluation,
     ExportReport,
+    FileReport,
     Metrics,
     SeedReport,
     Spread,
@@ -43,10 +44,13 @@ def metrics(evaluation: Evaluation) -> Metrics:
     few = replace(evaluation, model=None, trust={}, defects={})
     provenance = ("test.jsonl", "0" * 64, "e" * 16, 3, "model.onnx")
     change = Change(before=1 / 3, after=0.25, support=7, flips=0.5, judged=9)
+    file = FileReport(300, 0.7, 0.8, None, 0.02, 1000.5)
     typos = StressResult("one", "invariant", None, 5, change, change, None)
     return Metrics(
         evaluations={evaluation.data: evaluation, "public": few},
-        export=ExportReport(18, 1e-5, 0.75, 1000, int8_score=0.7, int8_bytes=300, int8_kept=2),
+        export=ExportReport(
+            23, {"onnx": "1.23"}, 1e-5, file, replace(file, size=1000), int8=file, int8_kept=2
+        ),
         seeds={"test": SeedReport(*provenance, (13, 14), {"F1": Spread(0.5, 0.01)})},
         stress={"test": StressReport(*provenance, "f" * 16, {"typos": typos})},
     )

@@ -4,23 +4,28 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
+import onnx
 import pytest
 from huggingface_hub import ModelCard
+from onnx import numpy_helper
 
 import marsad
 from marsad.benchmarks import open_benchmark
-from marsad.calibration import Calibration, read_calibrations
+from marsad.calibration import read_calibrations
 from marsad.card import write_card
 from marsad.config import RunConfig
 from marsad.corpus import check_files, read_corpus
 from marsad.document import Document
 from marsad.errors import ExportError, ModelError
 from marsad.evaluation import evaluate, record
-from marsad.export import export
+from marsad.examining import Examination
+from marsad.export import broken_limits, export
 from marsad.metrics import Evaluation, read_metrics
 from marsad.model_folder import ModelFolder
+from marsad.sections import ExportConfig
 from marsad.systems import ask_system
 from marsad.training import train
 from tests.conftest import ROOT
@@ -48,7 +53,7 @@ def folder(
             "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
             "window": {"max_tokens": 96, "overlap": 8},
             "train": {"epochs": 6, "batch_size": 4, "learning_rate": 3e-3},
-            "export": {"max_loss": 1.0},
+            "export": {"max_entity_loss": 1.0, "max_event_loss": 1.0, "max_flips": 1.0},
         }
     )
     made = train(config)
@@ -156,6 +161,16 @@ def test_card_says_what_the_metrics_say(folder: ModelFolder):
         assert label in card.text
 
 
+def damage(source: Path, target: Path, _: object) -> list[str]:
+    """Take a graph's pieces for one another."""
+    model = onnx.load(source)
+    table = max(model.graph.initializer, key=lambda tensor: tensor.ByteSize())
+    values = numpy_helper.to_array(table)
+    table.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values[::-1]), table.name))
+    onnx.save(model, target)
+    return []
+
+
 def test_gates_stop_an_export_and_leave_nothing(
     folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -171,15 +186,33 @@ def test_gates_stop_an_export_and_leave_nothing(
         export(copy)
     assert not copy["onnx"].exists()
 
-    copy["run"].write_text(run, encoding="utf-8")
-    scores = iter([0.9, 0.2, 0.1, 0.1])
-    monkeypatch.setattr(
-        "marsad.export.fit_and_score", lambda *_, **__: (Calibration(), next(scores))
-    )
-    copy["run"].write_text(run.replace("max_loss: 1.0", "max_loss: 0.01"), encoding="utf-8")
-    with pytest.raises(ExportError, match=r"falls from 0\.9000 to 0\.2000, by 0\.7000"):
+    copy["onnx_int8"].write_bytes(folder["onnx_int8"].read_bytes())
+    copy["run"].write_text(run.replace("max_flips: 1.0", "max_flips: 0.0"), encoding="utf-8")
+    monkeypatch.setattr("marsad.export.smooth", damage)
+    with pytest.raises(ExportError, match=r"% of answers change, more than export\.max_flips=0; "):
         export(copy)
+    assert copy["onnx"].exists()
     assert not copy["onnx_int8"].exists()
+
+
+def test_a_file_breaks_each_limit_that_it_is_beyond(folder: ModelFolder, documents: list[Document]):
+    def examined(entities: float, events: float | None) -> Examination:
+        found = Mock(Examination, entities=entities, events=events)
+        found.flips.return_value = 0.1
+        return found
+
+    limits = ExportConfig(max_entity_loss=0.01, max_event_loss=0.03, max_flips=0.2)
+    assert broken_limits(examined(0.695, 0.5), examined(0.7, 0.52), limits) == []
+    assert broken_limits(examined(0.68, None), examined(0.7, None), limits) == [
+        "F1 of entities on dev falls from 0.7000 to 0.6800, by 0.0200, more than "
+        "export.max_entity_loss=0.01"
+    ]
+    limits = limits.model_copy(update={"max_flips": 0.05})
+    assert broken_limits(examined(0.8, 0.4), examined(0.7, 0.5), limits) == [
+        "F1 of events on dev falls from 0.5000 to 0.4000, by 0.1000, more than "
+        "export.max_event_loss=0.03",
+        "10.0% of answers change, more than export.max_flips=0.05",
+    ]
 
 
 def test_changed_file_and_foreign_scheme_are_refused(folder: ModelFolder, tmp_path: Path):

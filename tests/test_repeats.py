@@ -213,7 +213,7 @@ def test_finished_run_stays_whatever_cannot_change_it_and_says_why_if_it_does_no
     other = with_values(
         quick,
         {
-            "export.max_loss": 0.5,
+            "export.max_flips": 0.5,
             "data.test": quick.data.dev,
             "train.trackers": ["tensorboard"],
         },

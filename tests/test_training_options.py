@@ -103,7 +103,7 @@ def tiny_config(
             "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
             "window": {"max_tokens": 96, "overlap": 8},
             "train": {"epochs": 0.5, "batch_size": 4, "learning_rate": 2e-3},
-            "export": {"max_loss": 1.0},
+            "export": {"max_entity_loss": 1.0, "max_event_loss": 1.0, "max_flips": 1.0},
         }
     )
 
@@ -152,6 +152,7 @@ class WithoutTransitions:
     def __init__(self, backend: OnnxBackend) -> None:
         self.backend = backend
         self.batch_tokens = backend.batch_tokens
+        self.workers = backend.workers
 
     def __call__(self, batch: Batch) -> dict[str, np.ndarray]:
         return {n: value for n, value in self.backend(batch).items() if n != "transitions"}

@@ -37,7 +37,7 @@ from marsad.reader import Watch
 from marsad.runtime import open_reader
 from marsad.scoring.reliability import level_for_risk
 from marsad.scoring.ruler import own_ruler
-from marsad.sections import Task
+from marsad.tasks import Task
 from marsad.thresholds import fit_families, fit_thresholds
 
 log = logging.getLogger(__name__)

@@ -25,10 +25,10 @@ from marsad.sections import (
     ModelConfig,
     SearchConfig,
     Section,
-    Task,
     TrainConfig,
     WindowConfig,
 )
+from marsad.tasks import Task
 from marsad.text.cleaning import CleaningName
 
 S = TypeVar("S", bound=Section)

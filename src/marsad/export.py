@@ -1,47 +1,41 @@
 """Export: a checkpoint as ONNX, fp32 and int8, each let through only when it behaves.
 
-fp32 must give the checkpoint's logits; int8 must keep the dev score. A file that fails is not
-left behind.
+fp32 must say what the checkpoint says; int8 must keep its scores on the dev split and change few
+of its answers. A file that fails is not left behind, nor an older one in its place.
 """
 
-import contextlib
-import io
 import logging
 import shutil
 import tempfile
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from marsad.benchmarks import Benchmark, open_benchmark
-from marsad.calibrating import fit_on
 from marsad.calibration import Calibration, read_calibrations, write_calibration
 from marsad.config import RunConfig, load_config
 from marsad.errors import ExportError
+from marsad.examining import Examination, examine
 from marsad.files import atomic_path
 from marsad.metrics import ExportReport, read_metrics, write_metrics
-from marsad.model_folder import ModelFolder, ModelSettings, read_settings
-from marsad.modeling import MarsadModel, load_model
+from marsad.model_folder import ModelFolder, read_settings
+from marsad.modeling import load_model
 from marsad.quantization import quantize, rank_by_error
-from marsad.reader import WORD_HEADS, Backend, Floats, Reader, Watch
+from marsad.reader import Backend, Floats, Reader, Watch
 from marsad.runtime import OnnxBackend, read_tokenizer
-from marsad.scoring import score
 from marsad.sections import ExportConfig
-from marsad.text.batches import Batch, make_batch
-from marsad.text.windows import SpecialIds
+from marsad.smoothing import smooth
+from marsad.text.batches import Batch
 from marsad.torch_backend import TorchBackend
+from marsad.tracing import OPSET, max_difference, write_onnx
 
 log = logging.getLogger(__name__)
 
-OPSET = 20
-
 # How many matrix products may stay in fp32: the first number that passes the gate is taken.
-KEPT = (4, 8, 16)
-SAMPLE = 8  # batches that choose them
+KEPT = (0, 4, 8, 16)
+SAMPLE = 8  # windows of dev that show how far activations reach
+ROUNDING = 1e-3  # the share of answers that the order of fp32 sums may change
 
 
 def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter) -> ExportReport:
@@ -52,111 +46,108 @@ def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter
         ModelError: the folder has no checkpoint.
         DataError: the dev split that the gate needs cannot be read.
     """
-    settings = read_settings(folder)
     run = load_config(folder.require("run", "export a folder that `marsad train` wrote"))
-    model = load_model(folder, settings)
     dev = open_benchmark(run.data.dev, source=run.data.corpora)
-    reader = Reader(read_tokenizer(folder["tokenizer"]), settings, TorchBackend(model))
-    _, reference = fit_and_score(reader, run, dev, watch=watch)
-    difference = _export_fp32(model, settings, folder, run.export)
-    folder.write_checksums()
-    report = ExportReport(OPSET, difference, reference, folder["onnx"].stat().st_size)
-    if run.export.int8 if int8 is None else int8:
-        int8_score, kept = _export_int8(reader, folder, dev, reference, run, watch)
-        size = folder["onnx_int8"].stat().st_size
-        report = replace(report, int8_score=int8_score, int8_bytes=size, int8_kept=kept)
+    exporter = _Exporter(folder, run, dev, watch)
+    for role in ("onnx", "onnx_int8"):
+        folder[role].unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        report = exporter.fp32(Path(scratch))
+        if run.export.int8 if int8 is None else int8:
+            report = exporter.int8(Path(scratch), report)
     write_metrics(replace(read_metrics(folder), export=report), folder)
     return report
 
 
-def fit_and_score(
-    reader: Reader, run: RunConfig, dev: Benchmark, *, watch: Watch = iter
-) -> tuple[Calibration, float]:
-    """Fit a model file's own calibration on dev; return it and the dev score under it.
+class _Exporter:
+    """The checkpoint of a folder, what it does on dev, and files made of it."""
 
-    Thresholds that were fitted to another file's scores would count against this one.
-    """
-    judgements = list(reader.under(dev.ruler.tag_reading()).judge(watch(dev.documents)))
-    calibration = fit_on(dev, judgements, run)
-    decided = [judgement.decide(calibration) for judgement in judgements]
-    scores = score(
-        dev.documents,
-        decided,
-        entities=run.task != "events" and bool(dev.ruler.entities),
-        events=run.task != "ner" and bool(dev.ruler.events),
-        ruler=dev.ruler,
-    )
-    return calibration, scores.overall
+    def __init__(self, folder: ModelFolder, run: RunConfig, dev: Benchmark, watch: Watch) -> None:
+        self.folder, self.run, self.dev, self.watch = folder, run, dev, watch
+        self.settings = read_settings(folder)
+        self.model = load_model(folder, self.settings)
+        tokenizer = read_tokenizer(folder["tokenizer"])
+        self.reader = Reader(tokenizer, self.settings, TorchBackend(self.model))
+        self.checkpoint = self._examine(self.reader.backend)
 
-
-def _export_fp32(
-    model: MarsadModel, settings: ModelSettings, folder: ModelFolder, limits: ExportConfig
-) -> float:
-    with atomic_path(folder["onnx"]) as temporary:
-        write_onnx(model, temporary)
-        difference = max_difference(TorchBackend(model), OnnxBackend(temporary), settings)
-        if not difference <= limits.max_difference:
+    def fp32(self, scratch: Path) -> ExportReport:
+        """Write the fp32 file, if it says what the checkpoint says."""
+        path, file = self.folder["onnx"], scratch / "plain.onnx"
+        write_onnx(self.model, file)
+        backend = OnnxBackend(file)
+        difference = max_difference(TorchBackend(self.model), backend, self.settings)
+        if not difference <= self.run.export.max_difference:
             raise ExportError(
-                f"{folder['onnx']}: logits differ from the checkpoint by {difference:.2g}, "
-                f"more than export.max_difference={limits.max_difference:g}; nothing was written"
+                f"{path}: logits differ from the checkpoint by {difference:.2g}, more than "
+                f"export.max_difference={self.run.export.max_difference:g}; nothing was written"
             )
-    return difference
-
-
-def write_onnx(model: MarsadModel, path: Path) -> None:
-    """Trace all heads into one graph with free batch size, length and number of sentences."""
-    example = make_batch([[1] * 16, [1] * 12], [[(1, 8), (8, 15)]] * 2, SpecialIds(1, 1, 1))
-    tensors = tuple(torch.from_numpy(array) for array in example)
-    with torch.inference_mode():
-        heads = tuple(model.eval()(*tensors))
-    rows, length, sentences = (torch.export.Dim(n) for n in ("rows", "length", "sentences"))
-    axes = ({0: rows, 1: length}, {0: rows, 1: length}, {0: rows, 1: sentences, 2: length})
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            _Ordered(model, heads).eval(),
-            tensors,
-            input_names=list(Batch._fields),
-            output_names=list(heads),
-            dynamic_shapes=axes,
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
+        found = self._examine(backend)
+        flips = found.flips(self.checkpoint)
+        if flips > ROUNDING:
+            raise ExportError(
+                f"{path}: {flips:.2%} of what is reported on {self.dev.data} differs from the "
+                "checkpoint's answers; nothing was written, report this as a fault of marsad"
+            )
+        _install(file, path)
+        self.folder.write_checksums()
+        return ExportReport(
+            opset=OPSET,
+            versions={name: version(name) for name in ("torch", "onnx", "onnxruntime")},
+            max_difference=difference,
+            checkpoint=self.checkpoint.report(self.folder["weights"], self.checkpoint),
+            onnx=found.report(path, self.checkpoint),
         )
-    assert program is not None
-    program.save(path, external_data=False)
+
+    def int8(self, scratch: Path, report: ExportReport) -> ExportReport:
+        """Write the smallest int8 file that keeps what the checkpoint does."""
+        path, tried = self.folder["onnx_int8"], []
+        for kept, file in self._candidates(scratch):
+            found = self._examine(OnnxBackend(file))
+            broken = broken_limits(found, self.checkpoint, self.run.export)
+            if not broken:
+                _install(file, path)
+                _replace_calibration(found.calibration, self.folder)
+                own = found.report(path, self.checkpoint)
+                return replace(report, int8=own, int8_kept=kept)
+            log.warning("int8 with %d products in fp32: %s", kept, "; ".join(broken))
+            tried.append(broken)
+        least = min(tried, key=len)
+        raise ExportError(f"{path}: {'; '.join(least)}; int8 was not written")
+
+    def _candidates(self, scratch: Path) -> Iterator[tuple[int, Path]]:
+        """Yield int8 files with more and more products in fp32, and how many there are."""
+        plain, smoothed, file = (scratch / f"{n}.onnx" for n in ("plain", "smoothed", "int8"))
+        recorder = Recorder(OnnxBackend(plain))
+        for _ in self.reader.over(recorder).pipe(self.dev.documents[:SAMPLE]):
+            pass
+        batches = recorder.batches[:SAMPLE]
+        few = smooth(plain, smoothed, batches)
+        worst = [name for name in rank_by_error(smoothed, batches) if name not in few]
+        for kept in KEPT:
+            quantize(smoothed, file, keep=[*few, *worst[:kept]])
+            yield kept, file
+
+    def _examine(self, backend: Backend) -> Examination:
+        return examine(self.reader.over(backend), self.run, self.dev, watch=self.watch)
 
 
-class _Ordered(torch.nn.Module):
-    """The model with its logits as a tuple, which is what the exporter names outputs by."""
-
-    def __init__(self, model: MarsadModel, heads: Sequence[str]) -> None:
-        super().__init__()
-        self.model = model
-        self.heads = heads
-
-    def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, sentence_mask: torch.Tensor
-    ) -> tuple[torch.Tensor, ...]:
-        logits = self.model(input_ids, attention_mask, sentence_mask)
-        return tuple(logits[head] for head in self.heads)
-
-
-def max_difference(reference: TorchBackend, other: OnnxBackend, settings: ModelSettings) -> float:
-    """Return the largest difference of any logit over batches of three shapes, without padding."""
-    random = np.random.default_rng(0)
-    vocabulary = reference.model.encoder.config.vocab_size
-    largest = 0.0
-    for rows, length in ((1, 4), (4, 33), (2, settings.max_tokens)):
-        sizes = [length, *[length // 2] * (rows - 1)]
-        ids = [random.integers(0, vocabulary, size) for size in sizes]
-        batch = make_batch(ids, [[(0, 2), (2, size)] for size in sizes], settings.special)
-        one, two = reference(batch), other(batch)
-        for head, logits in one.items():
-            gap = np.abs(logits - two[head])
-            gap = gap[batch.attention_mask == 1] if head in WORD_HEADS else gap
-            largest = max(largest, float(gap.max()))
-    return largest
+def broken_limits(found: Examination, checkpoint: Examination, limits: ExportConfig) -> list[str]:
+    """Say which of the limits a file breaks: one clause each, none if it may pass."""
+    broken = []
+    for name, key in (("entities", "max_entity_loss"), ("events", "max_event_loss")):
+        before, after = getattr(checkpoint, name), getattr(found, name)
+        limit = getattr(limits, key)
+        if before is not None and not before - after <= limit:
+            broken.append(
+                f"F1 of {name} on dev falls from {before:.4f} to {after:.4f}, by "
+                f"{before - after:.4f}, more than export.{key}={limit:g}"
+            )
+    flips = found.flips(checkpoint)
+    if not flips <= limits.max_flips:
+        broken.append(
+            f"{flips:.1%} of answers change, more than export.max_flips={limits.max_flips:g}"
+        )
+    return broken
 
 
 class Recorder:
@@ -165,12 +156,18 @@ class Recorder:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.batch_tokens = backend.batch_tokens
+        self.workers = 1
         self.batches: list[Batch] = []
 
     def __call__(self, batch: Batch) -> Mapping[str, Floats]:
         """Pass the batch on."""
         self.batches.append(batch)
         return self.backend(batch)
+
+
+def _install(file: Path, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        shutil.copyfile(file, temporary)
 
 
 def _replace_calibration(calibration: Calibration, folder: ModelFolder) -> None:
@@ -182,37 +179,3 @@ def _replace_calibration(calibration: Calibration, folder: ModelFolder) -> None:
             before.fitted_on, calibration.fitted_on, folder.path, before.fitted_on,
         )  # fmt: skip
     write_calibration(calibration, folder, "onnx_int8")
-
-
-def _export_int8(
-    reader: Reader,
-    folder: ModelFolder,
-    dev: Benchmark,
-    reference: float,
-    run: RunConfig,
-    watch: Watch,
-) -> tuple[float, int]:
-    """Write the smallest file that keeps the dev score; return the score and the products kept."""
-    recorder = Recorder(OnnxBackend(folder["onnx"]))
-    for _ in reader.over(recorder).pipe(dev.documents[:SAMPLE]):
-        pass
-    worst = rank_by_error(folder["onnx"], recorder.batches[:SAMPLE])
-    scores: dict[int, float] = {}
-    for kept in KEPT:
-        with tempfile.TemporaryDirectory() as scratch:
-            file = Path(scratch) / "model.onnx"
-            quantize(folder["onnx"], file, keep=worst[:kept])
-            own = reader.over(OnnxBackend(file))
-            calibration, scores[kept] = fit_and_score(own, run, dev, watch=watch)
-            if reference - scores[kept] <= run.export.max_loss:
-                with atomic_path(folder["onnx_int8"]) as temporary:
-                    shutil.copyfile(file, temporary)
-                _replace_calibration(calibration, folder)
-                return scores[kept], kept
-            log.warning("int8 with %d products in fp32: dev score %.4f", kept, scores[kept])
-    best = max(scores.values())
-    raise ExportError(
-        f"{folder['onnx_int8']}: dev score falls from {reference:.4f} to {best:.4f}, by "
-        f"{reference - best:.4f}, more than export.max_loss={run.export.max_loss:g}; "
-        "int8 was not written"
-    )

@@ -7,7 +7,7 @@ from datasets import Dataset
 
 from marsad.label_sets import Bools, Ints, label_sets
 from marsad.labels import scheme
-from marsad.sections import Task
+from marsad.tasks import Task
 
 
 def says_something(windows: Dataset, task: Task) -> bool:

@@ -19,6 +19,9 @@ from marsad.errors import ModelError, did_you_mean
 OUTSIDE = "O"
 SCHEME_FILE = Path(__file__).with_name("labels.yaml")
 
+# libyaml where PyYAML was built with it: safe as the other, and ten times as fast.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass(frozen=True)
 class EntityLabel:
@@ -153,7 +156,7 @@ def _plain(scheme: Scheme) -> dict[str, Any]:
 def read_scheme(path: Path) -> Scheme:
     """Read a label file, the project's own or the copy in a model folder."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
         return Scheme(
             version=raw["version"],
             entities=tuple(EntityLabel(name, **v) for name, v in raw["entities"].items()),

@@ -52,18 +52,37 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class ExportReport:
-    """What an export measured: agreement with the checkpoint, dev scores and sizes in bytes.
+class FileReport:
+    """What a model file does on the dev split, under thresholds of its own.
 
-    ``int8_kept`` is the number of matrix products that stayed in fp32.
+    ``entities`` is strict micro F1, ``events`` macro F1, None where the model does not read them;
+    ``overall`` the figure that training selects by. ``flips`` is the share, of the mentions and
+    events that this file or the checkpoint reports under the checkpoint's thresholds, that only one
+    of them does. ``words_per_second`` is of the machine that exported; ``size`` in bytes.
+    """
+
+    size: int
+    overall: float
+    entities: float | None
+    events: float | None
+    flips: float
+    words_per_second: float
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export measured of its files.
+
+    ``max_difference`` is the largest of any logit, fp32 against the checkpoint on random windows;
+    ``int8_kept`` the number of matrix products of the encoder that stayed in fp32.
     """
 
     opset: int
+    versions: Mapping[str, str]
     max_difference: float
-    checkpoint_score: float
-    onnx_bytes: int
-    int8_score: float | None = None
-    int8_bytes: int | None = None
+    checkpoint: FileReport
+    onnx: FileReport
+    int8: FileReport | None = None
     int8_kept: int | None = None
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from marsad.errors import ModelError
 from marsad.files import atomic_write, remove_leftovers, sha256
 from marsad.labels import Scheme, read_scheme, scheme
-from marsad.sections import Task
+from marsad.tasks import Task
 from marsad.text.cleaning import Cleaning, read_cleaning
 from marsad.text.windows import Pooling, SpecialIds
 

@@ -25,7 +25,8 @@ from marsad.errors import ModelError
 from marsad.files import atomic_path, atomic_write
 from marsad.labels import scheme
 from marsad.model_folder import SETTINGS_KEY, ModelFolder, ModelSettings
-from marsad.sections import ModelConfig, Task
+from marsad.sections import ModelConfig
+from marsad.tasks import Task
 from marsad.text.words import MAX_PROCLITIC
 
 FAR = 1e4  # taken from the score of a token that lies outside a sentence

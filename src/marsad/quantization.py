@@ -1,9 +1,7 @@
 """Int8: weights quantised per channel ahead of time, activations when they are read.
 
-A few matrix products of an encoder read activations with outliers, second layers of feed-forward
-blocks above all (Bondarenko et al. 2021, "Understanding and Overcoming the Challenges of Efficient
-Transformer Quantization"). One scale for all of such a tensor drowns the rest of it, so the
-products that lose most are found on real windows and stay in fp32.
+Embeddings keep a scale for each row. Products that :mod:`marsad.smoothing` cannot make fit for 8
+bits stay in fp32: those that lose most are found on real windows.
 """
 
 from collections.abc import Sequence
@@ -12,23 +10,59 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
-from onnx import helper, numpy_helper
+from onnx import NodeProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from marsad.graphs import inputs_read, replace_nodes, weighted_products, weights_of
+from marsad.quiet import quiet
 from marsad.text.batches import Batch
 
-LEVELS = 255
+LEVELS = 255  # steps of an activation's scale
+BYTE = 127  # the largest signed byte
 
 
 def quantize(source: Path, target: Path, *, keep: Sequence[str] = ()) -> None:
     """Quantise matrix products and embeddings; the nodes named in ``keep`` stay in fp32.
 
-    Weights are unsigned: CPUs without VNNI add products of signed ones in 16 bits, which overflows.
+    Weights are signed and take 7 bits: without VNNI, a CPU adds pairs of products of bytes in 16
+    bits, which 8 bits overflow.
     """
-    quantize_dynamic(
-        source, target, weight_type=QuantType.QUInt8, per_channel=True, nodes_to_exclude=list(keep)
-    )
+    model = onnx.load(source)
+    _quantize_embeddings(model)
+    with quiet():
+        quantize_dynamic(
+            model,
+            target,
+            op_types_to_quantize=["MatMul"],
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            nodes_to_exclude=list(keep),
+        )
+
+
+def _quantize_embeddings(model: onnx.ModelProto) -> None:
+    """Replace each table of vectors by bytes and a scale for each row."""
+    tables = weights_of(model)
+    nodes: list[NodeProto] = []
+    for node in model.graph.node:
+        table = tables.get(node.input[0]) if node.op_type == "Gather" else None
+        if table is None or table.ndim != 2:
+            nodes.append(node)
+            continue
+        scales = np.abs(table).max(axis=1, keepdims=True) / BYTE
+        scales[scales == 0] = 1
+        rows = np.round(table / scales).astype(np.int8)
+        (name, at), out = node.input, node.output[0]
+        model.graph.initializer.append(numpy_helper.from_array(rows, f"{name}_rows"))
+        model.graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scales"))
+        nodes += [
+            helper.make_node("Gather", [f"{name}_rows", at], [f"{out}_rows"]),
+            helper.make_node("Gather", [f"{name}_scales", at], [f"{out}_scales"]),
+            helper.make_node("Cast", [f"{out}_rows"], [f"{out}_cast"], to=onnx.TensorProto.FLOAT),
+            helper.make_node("Mul", [f"{out}_cast", f"{out}_scales"], [out]),
+        ]
+    replace_nodes(model.graph, nodes)
 
 
 def rank_by_error(source: Path, batches: Sequence[Batch]) -> list[str]:
@@ -38,20 +72,10 @@ def rank_by_error(source: Path, batches: Sequence[Batch]) -> list[str]:
     rounded to 8 bits under one scale.
     """
     model = onnx.load(source)
-    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    products = [
-        node for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in weights
-    ]
-    inputs = list(dict.fromkeys(node.input[0] for node in products))
-    model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in inputs)
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    names = [value.name for value in session.get_inputs()]
+    weights = weights_of(model)
+    products = weighted_products(model)
     errors = dict.fromkeys((node.name for node in products), 0.0)
-    for batch in batches:
-        values = session.run(inputs, {name: getattr(batch, name) for name in names})
-        activations = dict(zip(inputs, values, strict=True))
+    for activations in inputs_read(model, products, batches):
         for node in products:
             errors[node.name] += _error(activations[node.input[0]], weights[node.input[1]])
     return sorted(errors, key=lambda name: -errors[name])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -24,6 +25,7 @@ from marsad.text.batches import Batch, make_batch
 from marsad.text.sentences import split_sentences
 from marsad.text.windows import Part, Window, pack_windows, tokenize_sentences
 from marsad.text.words import count_words
+from marsad.workers import side_by_side
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -41,9 +43,11 @@ class Backend(Protocol):
     """Runs the encoder and the heads of a model on one batch.
 
     ``batch_tokens`` is about how many tokens it takes at a time; 0 for one window at a time.
+    ``workers`` is how many batches it answers side by side.
     """
 
     batch_tokens: int
+    workers: int
 
     def __call__(self, batch: Batch) -> Mapping[str, Floats]:
         """Return logits.
@@ -221,26 +225,29 @@ class Reader:
     def _run(self, todo: Sequence[tuple[_Job, Window]]) -> None:
         """Answer windows, longest first in the backend's batches, and decode the answers."""
         rest = sorted(range(len(todo)), key=lambda i: -len(todo[i][1].ids))
-        answers: dict[int, list[_Answer]] = {}
+        batches = []
         while rest:
             rows = max(1, self.backend.batch_tokens // len(todo[rest[0]][1].ids))
-            batch, rest = rest[:rows], rest[rows:]
-            answers |= zip(batch, self._answer([todo[i][1] for i in batch]), strict=True)
+            batches.append(rest[:rows])
+            rest = rest[rows:]
+        windows = [[todo[i][1] for i in batch] for batch in batches]
+        found = side_by_side(self._answer, windows, self.backend.workers)
+        answers = dict(zip(chain(*batches), chain(*found), strict=True))
         for i, (job, _) in enumerate(todo):
             for answer in answers[i]:
                 if job.answers and job.answers[0].part.sentence != answer.part.sentence:
                     self._decode(job)
                 job.answers.append(answer)
 
-    def _answer(self, windows: Sequence[Window]) -> Iterator[list[_Answer]]:
-        """Yield what the backend says of each window's parts."""
+    def _answer(self, windows: Sequence[Window]) -> list[list[_Answer]]:
+        """Return what the backend says of each window's parts."""
         spans = [window.spans(self.settings.pooling) for window in windows]
         batch = make_batch([window.ids for window in windows], spans, self.settings.special)
         logits = self.backend(batch)
         of_words = {name: logits[name] for name in WORD_HEADS if name in logits}
         of_sentences = {name: logits[name] for name in SENTENCE_HEADS if name in logits}
-        for row, window in enumerate(windows):
-            yield [
+        return [
+            [
                 _Answer(
                     part,
                     {name: value[row, part.positions] for name, value in of_words.items()},
@@ -249,6 +256,8 @@ class Reader:
                 )
                 for column, part in enumerate(window.parts)
             ]
+            for row, window in enumerate(windows)
+        ]
 
     def _decode(self, job: _Job) -> None:
         """Turn the answers on one sentence, all of them in, into entities and event scores."""

@@ -17,8 +17,8 @@ from marsad.scoring.entities import paired
 from marsad.scoring.events import end_to_end_counts
 from marsad.scoring.matching import entity_counts
 from marsad.scoring.uncertainty import Counts, micro_f1
-from marsad.sections import Task
 from marsad.stress import STRESSES, Perturbed, Stress
+from marsad.tasks import Task
 
 SEED = 0
 

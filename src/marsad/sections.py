@@ -17,7 +17,6 @@ from marsad.text.windows import Pooling
 
 PREFIX = "public:"  # of the names of public corpora and benchmarks
 
-Task = Literal["joint", "ner", "events"]
 Precision = Literal["auto", "fp32", "bf16"]
 Schedule = Literal["linear", "cosine", "constant"]
 Tracker = Literal["trackio", "tensorboard"]
@@ -249,4 +248,15 @@ class ExportConfig(Section):
 
     int8: bool = True
     max_difference: float = Field(1e-3, gt=0, description="of logits, ONNX fp32 against torch")
-    max_loss: float = Field(0.01, ge=0, le=1, description="of the dev score, int8 against fp32")
+    max_entity_loss: float = Field(
+        0.005, ge=0, le=1, description="of strict micro F1 on dev, int8 against the checkpoint"
+    )
+    max_event_loss: float = Field(
+        0.02, ge=0, le=1, description="of events' macro F1 on dev, int8 against the checkpoint"
+    )
+    max_flips: float = Field(
+        0.08,
+        ge=0,
+        le=1,
+        description="share of mentions and events that only one of the two reports",
+    )

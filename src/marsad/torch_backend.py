@@ -17,6 +17,7 @@ class TorchBackend:
     """Runs a model wherever its weights are, in fp32; while it learns in bf16, in that."""
 
     batch_tokens = 2048
+    workers = 1  # torch shares a batch among the cores itself
 
     def __init__(self, model: MarsadModel) -> None:
         self.model = model

@@ -38,8 +38,8 @@ from marsad.processes import this_process
 from marsad.reader import Reader
 from marsad.run_log import RunLog
 from marsad.sampling import EpochSampler
-from marsad.sections import Task
 from marsad.targets import Collator
+from marsad.tasks import Task
 from marsad.text.cleaning import CLEANINGS
 from marsad.torch_backend import TorchBackend
 from marsad.trainer import DocumentTrainer, Progress

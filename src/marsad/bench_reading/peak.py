@@ -21,7 +21,10 @@ _SECONDS = 1.0
 
 
 def int8_peak() -> float:
-    """Return the multiply-adds a second of one large product of bytes, as onnxruntime does it."""
+    """Return the multiply-adds a second of one large product, as onnxruntime does it.
+
+    Bytes by signed bytes of 7 bits, as in a model's int8 file.
+    """
     shapes = {"a": (_ROWS, _INNER), "b": (_INNER, _COLUMNS)}
     graph = helper.make_graph(
         [helper.make_node("MatMulInteger", ["a", "b"], ["c"])],
@@ -30,7 +33,7 @@ def int8_peak() -> float:
         [helper.make_tensor_value_info("c", TensorProto.INT32, (_ROWS, _COLUMNS))],
         [
             helper.make_tensor(
-                "b", TensorProto.UINT8, shapes["b"], _random(shapes["b"]).tobytes(), raw=True
+                "b", TensorProto.INT8, shapes["b"], _random(shapes["b"]).tobytes(), raw=True
             )
         ],
     )
@@ -49,7 +52,7 @@ def int8_peak() -> float:
 
 
 def _random(shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    return np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    return np.random.default_rng(0).integers(0, 63, shape, dtype=np.uint8)
 
 
 def work(folder: ModelFolder, texts: Sequence[str]) -> int:

@@ -1,8 +1,12 @@
 """``marsad export``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from marsad.metrics import FileReport
 
 
 def export(
@@ -20,12 +24,19 @@ def export(
     from marsad.export import export as export_model
 
     report = export_model(folder, int8=int8, watch=show_progress)
-    typer.echo(
-        f"{folder['onnx']}: {report.onnx_bytes / 1e6:.1f} MB, logits differ from the checkpoint "
-        f"by at most {report.max_difference:.1g}; dev score {report.checkpoint_score:.4f}"
+    files = {"weights": report.checkpoint, "onnx": report.onnx, "onnx_int8": report.int8}
+    for role, file in files.items():
+        if file is not None:
+            typer.echo(f"{folder[role]}: {_line(file)}")
+    typer.echo(f"fp32: logits differ from the checkpoint by at most {report.max_difference:.1g}")
+    if report.int8_kept:
+        typer.echo(f"int8: {report.int8_kept} matrix products stay in fp32")
+
+
+def _line(file: "FileReport") -> str:
+    figures = {"entities strict micro F1": file.entities, "events macro F1": file.events}
+    on_dev = [f"{name} {value:.4f}" for name, value in figures.items() if value is not None]
+    return (
+        f"{file.size / 1e6:.1f} MB; on dev {', '.join(on_dev)}, {file.flips:.1%} of answers "
+        f"changed, {file.words_per_second:,.0f} words a second"
     )
-    if report.int8_bytes is not None:
-        typer.echo(
-            f"{folder['onnx_int8']}: {report.int8_bytes / 1e6:.1f} MB, "
-            f"dev score {report.int8_score:.4f}, {report.int8_kept} products in fp32"
-        )

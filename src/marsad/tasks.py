@@ -1,0 +1,5 @@
+"""What a model is trained to do."""
+
+from typing import Literal
+
+Task = Literal["joint", "ner", "events"]
