@@ -2,22 +2,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-import torch
-from transformers import pipeline
 
 from marsad.bench_reading.bench import Bench, bench
 from marsad.bench_reading.measuring import Reading
 from marsad.bench_reading.peak import int8_peak, work
-from marsad.bench_reading.split import split_model
 from marsad.cli import run
 from marsad.config import RunConfig
 from marsad.document import Document
-from marsad.errors import ModelError
 from marsad.export import export
-from marsad.labels import scheme
 from marsad.machine import describe_machine
-from marsad.model_folder import ModelFolder, read_settings
-from marsad.modeling import load_model
+from marsad.model_folder import ModelFolder
 from marsad.training import train
 
 SENTENCE = "قصفت طائرة مسيرة مقرا للشرطة في درعا صباح الثلاثاء."
@@ -39,32 +33,6 @@ def folder(
     made = train(RunConfig.model_validate(config))
     export(made)
     return made
-
-
-def test_the_token_half_is_our_entity_head_to_any_pipeline(folder: ModelFolder, tmp_path: Path):
-    split_model(folder, tmp_path / "entities", tmp_path / "events")
-    tokens = pipeline("token-classification", model=str(tmp_path / "entities"))
-    ids = tokens.tokenizer(SENTENCE, return_tensors="pt")
-    model = load_model(folder, read_settings(folder))
-    with torch.inference_mode():
-        hidden = model.encoder(ids.input_ids, ids.attention_mask).last_hidden_state
-        expected = model.tags(hidden).argmax(-1)[0, 1:-1].tolist()
-    names = [scheme().tags[i] for i in expected]
-    found = {one["index"] - 1: one["entity"] for one in tokens(SENTENCE, ignore_labels=[])}
-    assert [found[i] for i in range(len(names))] == names
-
-
-def test_the_text_half_does_the_work_of_our_event_head(folder: ModelFolder, tmp_path: Path):
-    split_model(folder, tmp_path / "entities", tmp_path / "events")
-    texts = pipeline("text-classification", model=str(tmp_path / "events"), top_k=None)
-    (scores,) = texts([SENTENCE])
-    assert {one["label"] for one in scores} == set(scheme().event_names)
-
-
-def test_a_model_of_one_task_is_refused(folder: ModelFolder, tmp_path: Path, run_config: RunConfig):
-    made = train(run_config.model_copy(update={"task": "ner"}))
-    with pytest.raises(ModelError, match="reads ner alone"):
-        split_model(made, tmp_path / "a", tmp_path / "b")
 
 
 def test_the_peak_is_measured():

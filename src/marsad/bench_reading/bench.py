@@ -8,11 +8,11 @@ from typing import Any
 
 from marsad.bench_reading.measuring import PERCENTILES, Reading, measure
 from marsad.bench_reading.peak import int8_peak, work
-from marsad.bench_reading.split import split_model
 from marsad.bench_reading.ways import BATCHES, our_ways, pipelines
 from marsad.machine import Machine, describe_machine
 from marsad.model_folder import ModelFolder
 from marsad.runtime import PREFERENCE
+from marsad.split import HALVES, write_half
 
 MIB = 2**20
 
@@ -93,7 +93,8 @@ def bench(folder: ModelFolder, texts: Sequence[str], *, source: str, rounds: int
     files = [role for role in PREFERENCE if folder[role].exists()]
     with TemporaryDirectory() as scratch:
         halves = Path(scratch) / "entities", Path(scratch) / "events"
-        split_model(folder, *halves)
+        for half in halves:
+            write_half(folder, HALVES[half.name], half)
         ours = [
             measure(way, texts, rounds=rounds)
             for way in our_ways(folder.path, files, bf16=machine.bf16)

@@ -14,12 +14,31 @@ def export(
     int8: bool = typer.Option(
         None, "--int8/--no-int8", help="Also write int8; by default as run.yaml says."
     ),
+    split: Path = typer.Option(
+        None,
+        "--split",
+        help="Write no ONNX, but a joint model's tasks as plain folders of "
+        "transformers into this new folder.",
+    ),
 ) -> None:
     """Write ONNX files and let them through only when they do what the checkpoint does."""
     from marsad.model_folder import ModelFolder
 
     folder = ModelFolder(model)
     folder.require("weights", "name a folder that `marsad train` wrote")
+    if split:
+        from marsad.split import HALVES
+        from marsad.split import split as split_model
+
+        made = split_model(folder, split)
+        for half in made:
+            typer.echo(f"{half.path}: loads with transformers' pipeline, and with marsad.load")
+        if len(made) < len(HALVES):
+            typer.echo(
+                "events: left out, their head weighs all tokens of a sentence, for which "
+                "transformers has no class; train with model.pooling=first to have them"
+            )
+        return
     from marsad.cli.progress import show_progress
     from marsad.export import export as export_model
 
