@@ -6,6 +6,9 @@ CONFIG := configs/joint.yaml
 MODEL  := runs/joint
 ARTICLE := data/articles/daraa.txt
 
+# What `make bench` reads: files or folders of texts, .jsonl or .parquet; better your own articles.
+ARTICLES ?= data/articles/daraa.txt data/corpus/test.jsonl data/corpus/test_place.jsonl
+
 # What a trained model depends on; the rest of the library may change without training anew.
 TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py src/marsad/scoring/*.py src/marsad/benchmarks/*.py) \
 	$(addprefix src/marsad/, labels.yaml adversary.py arguments.py averaging.py calibrating.py calibration.py checkpoints.py config.py \
@@ -14,7 +17,7 @@ TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py src/marsa
 	tasks.py thresholds.py torch_backend.py trainer.py training.py workers.py)
 
 # What its ONNX files depend on besides.
-EXPORTED_BY := $(addprefix src/marsad/, examining.py export.py graphs.py quantization.py runtime.py smoothing.py tracing.py)
+EXPORTED_BY := $(addprefix src/marsad/, examining.py export.py graphs.py onnx_backend.py quantization.py runtime.py smoothing.py tracing.py)
 
 # What its figures depend on besides.
 MEASURED_BY := $(wildcard src/marsad/scoring/*.py src/marsad/benchmarks/*.py) $(addprefix src/marsad/, \
@@ -24,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow stress fuzz bench-train format clean
+.PHONY: help run test test-slow stress fuzz bench bench-train format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +52,9 @@ stress: $(MODEL)/metrics.stamp  ## the test sentences rewritten in 45 ways, with
 
 fuzz: .venv/dev.stamp  ## read 100,000 generated and mutated texts; takes a good half hour
 	$(BIN)/python -m tests.fuzz --texts 100000
+
+bench: $(MODEL)/model.int8.onnx  ## reading speed against two pipelines of transformers, on ARTICLES; minutes, alone on the machine
+	$(BIN)/marsad bench $(MODEL) $(ARTICLES) --output $(MODEL)/bench.json
 
 bench-train: .venv/run.stamp  ## training speed against transformers' own recipe; takes an hour on two cores
 	$(BIN)/python train/bench_training.py

@@ -4,14 +4,16 @@ from pathlib import Path
 import pytest
 
 from marsad.bench_reading.bench import Bench, bench
-from marsad.bench_reading.measuring import Reading
+from marsad.bench_reading.measuring import LENGTHS, Length, Reading, measure_lengths
 from marsad.bench_reading.peak import int8_peak, work
+from marsad.bench_reading.ways import our_ways
 from marsad.cli import run
 from marsad.config import RunConfig
 from marsad.document import Document
 from marsad.export import export
 from marsad.machine import describe_machine
 from marsad.model_folder import ModelFolder
+from marsad.text.words import count_words
 from marsad.training import train
 
 SENTENCE = "قصفت طائرة مسيرة مقرا للشرطة في درعا صباح الثلاثاء."
@@ -54,11 +56,33 @@ def reading(way: str, seconds: float) -> Reading:
 def test_the_table_puts_the_ratios_first():
     usual, best = reading("two pipelines, batch 1", 20.0), reading("two pipelines, batch 8", 10.0)
     ours = reading("marsad, ONNX int8", 1.0)
-    made = Bench(describe_machine(), "m", "texts", 1e11, 10**10, (ours,), usual, best)
+    made = Bench(
+        describe_machine(),
+        "m",
+        "texts",
+        1e11,
+        10**10,
+        (ours,),
+        usual,
+        best,
+        (Length(2000, 2.0, 2**20),),
+    )
     lines = list(made.to_lines())
     assert lines[2].startswith("| marsad, ONNX int8 | 20.0 | 10.0 | 10.00 | 1,000 | 10.0 | 20.0 |")
     assert any("reaches 10, 10%" in line for line in lines)
+    assert "| 2,000 | 1,000 | 1 |" in lines
     assert made.to_record()["ours"][0] == asdict(ours)
+
+
+def test_documents_grow_and_repeat_no_text(folder: ModelFolder, documents: list[Document]):
+    (way, *_) = our_ways(folder.path, ["onnx_int8"], bf16=False)
+    texts = [document.text for document in documents]
+    total = sum(map(count_words, texts))
+    lengths = measure_lengths(way, texts)
+    sizes = [length.words for length in lengths]
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] == total if total < LENGTHS[-1] else sizes[-1] >= LENGTHS[-1]
+    assert all(length.seconds > 0 and length.memory > 20 * 2**20 for length in lengths)
 
 
 @pytest.mark.slow

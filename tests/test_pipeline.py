@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -19,7 +20,7 @@ from marsad.card import write_card
 from marsad.config import RunConfig
 from marsad.corpus import check_files, read_corpus
 from marsad.document import Document
-from marsad.errors import ExportError, ModelError
+from marsad.errors import ConfigError, ExportError, ModelError
 from marsad.evaluation import evaluate, record
 from marsad.examining import Examination
 from marsad.export import broken_limits, export
@@ -29,6 +30,7 @@ from marsad.sections import ExportConfig
 from marsad.systems import ask_system
 from marsad.training import train
 from tests.conftest import ROOT
+from tests.environments import plain_environment
 
 ARTICLE = (ROOT / "data" / "articles" / "daraa.txt").read_text(encoding="utf-8")
 
@@ -88,6 +90,27 @@ def test_every_model_file_reads_the_article(folder: ModelFolder, file: str):
     assert len(document.sentences) == 18
     assert all(document.text[e.start : e.end].strip() for e in document.entities)
     assert all(0 < e.score <= 1 for e in document.entities)
+
+
+@pytest.mark.parametrize(
+    ("how", "complaint"),
+    [
+        ({"threads": 0}, "threads=0: name how many cores share a window"),
+        ({"provider": "CUDAA"}, "provider 'CUDAA': this onnxruntime has .*CPU.*onnxruntime-gpu"),
+    ],
+)
+def test_a_way_to_compute_that_is_not_there_is_refused(
+    folder: ModelFolder, how: dict[str, Any], complaint: str
+):
+    with pytest.raises(ConfigError, match=complaint):
+        marsad.load(folder.path, **how)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 64])
+def test_threads_change_no_answer(folder: ModelFolder, documents: list[Document], threads: int):
+    texts = [document.text for document in documents[:4]]
+    one, other = (list(marsad.load(folder.path, threads=own).pipe(texts)) for own in (1, threads))
+    assert [d.to_json() for d in one] == [d.to_json() for d in other]
 
 
 def test_onnx_agrees_with_the_checkpoint(folder: ModelFolder):
@@ -231,18 +254,47 @@ def test_changed_file_and_foreign_scheme_are_refused(folder: ModelFolder, tmp_pa
         marsad.load(copy.path)
 
 
-def test_runtime_needs_neither_torch_nor_transformers(folder: ModelFolder):
+def test_a_plain_installation_does_the_whole_runtime(folder: ModelFolder, tmp_path: Path):
+    """Load, predict, pipe, the record and the command line, where there is no torch at all."""
+    python = plain_environment(tmp_path / "plain")
+    (tmp_path / "daraa.txt").write_text(ARTICLE, encoding="utf-8")
     code = f"""
-import sys
-for name in ("torch", "transformers", "datasets", "sklearn", "seqeval", "safetensors"):
-    sys.modules[name] = None
+import importlib.util
+for name in ("torch", "transformers", "datasets", "sklearn", "safetensors", "onnx", "jinja2"):
+    assert importlib.util.find_spec(name) is None, name
+from pathlib import Path
 import marsad
-document = marsad.load({str(folder.path)!r})({ARTICLE!r})
-print(len(document.sentences), document.coverage)
+from marsad.metrics import read_metrics
+from marsad.model_folder import ModelFolder
+nlp = marsad.load({str(folder.path)!r})
+article = open({str(tmp_path / "daraa.txt")!r}, encoding="utf-8").read()
+document = nlp(article)
+piped = list(nlp.pipe((article for _ in range(3)), batch_size=2))
+assert [d.entities for d in piped] == [document.entities] * 3
+folder = ModelFolder(Path({str(folder.path)!r}))
+folder.verify()
+card = folder["card"].read_text(encoding="utf-8")
+print(len(document.sentences), document.coverage, len(read_metrics(folder).evaluations))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    assert done.stdout.split() == ["18", "1.0"]
+    assert done.stdout.split() == ["18", "1.0", "1"]
+    command = "from marsad.cli import main; main()"
+    arguments = ["predict", str(tmp_path / "daraa.txt"), "--model", str(folder.path)]
+    outputs = [f"-o{tmp_path / name}" for name in ("a.jsonl", "a.html", "a.conll")]
+    done = subprocess.run(
+        [python, "-c", command, *arguments, *outputs], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert read_corpus(tmp_path / "a.jsonl")[0].text == ARTICLE
+    done = subprocess.run(
+        [python, "-c", command, "train", str(ROOT / "configs" / "joint.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "pip install 'marsad[train]'" in done.stderr
 
 
 def test_import_is_light():

@@ -20,8 +20,8 @@ from marsad.labels import scheme
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.modeling import MarsadModel, load_model, save_model
 from marsad.objective import count_targets
+from marsad.onnx_backend import OnnxBackend
 from marsad.reader import Reader
-from marsad.runtime import OnnxBackend
 from marsad.text.batches import Batch, make_batch
 from marsad.torch_backend import TorchBackend
 from marsad.trainer import DocumentTrainer

@@ -21,9 +21,10 @@ from marsad.files import atomic_path
 from marsad.metrics import ExportReport, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.modeling import load_model
+from marsad.onnx_backend import OnnxBackend
 from marsad.quantization import quantize, rank_by_error
 from marsad.reader import Backend, Floats, Reader, Watch
-from marsad.runtime import OnnxBackend, read_tokenizer
+from marsad.runtime import read_tokenizer
 from marsad.sections import ExportConfig
 from marsad.smoothing import smooth
 from marsad.text.batches import Batch

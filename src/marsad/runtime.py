@@ -1,75 +1,29 @@
 """The runtime: a model folder read without torch, on onnxruntime, tokenizers, numpy and regex."""
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-import onnxruntime
 from tokenizers import Tokenizer
 
 from marsad.calibration import read_calibration
-from marsad.cores import available_cores
-from marsad.errors import ConfigError, MissingExtraError, ModelError
+from marsad.errors import MissingExtraError, ModelError
 from marsad.files import sha256
 from marsad.model_folder import ModelFolder, read_settings
+from marsad.onnx_backend import CPU, Execution, OnnxBackend
 from marsad.reader import Backend, Reader
-from marsad.text.batches import Batch
 
 log = logging.getLogger(__name__)
-
-Floats = npt.NDArray[np.float32]
 
 PREFERENCE = ("onnx_int8", "onnx", "weights")
 
 
-# onnxruntime's fused kernel of these two steps takes longer than the two on their own.
-SLOWER_FUSED = ["SkipLayerNormFusion"]
-
-
-class OnnxBackend:
-    """Runs an exported model on the CPU.
-
-    A window has no padding and no company: an int8 answer, whose scales span a batch, cannot
-    depend on what else is read. Cores are kept busy by as many windows at a time.
-    """
-
-    batch_tokens = 0
-
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
-        """Open an ONNX file; ``threads`` cores share a window.
-
-        Raises:
-            ModelError: onnxruntime cannot read it.
-        """
-        self.workers = max(1, available_cores() // threads)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = threads
-        try:
-            self.session = onnxruntime.InferenceSession(
-                str(path),
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=SLOWER_FUSED,
-            )
-        except Exception as error:  # onnxruntime's errors share no narrower base class
-            reason = str(error).strip().split("\n")[0]
-            raise ModelError(
-                f"{path}: onnxruntime cannot read it ({reason}); export anew"
-            ) from None
-        self.inputs = [value.name for value in self.session.get_inputs()]
-        self.outputs = [value.name for value in self.session.get_outputs()]
-
-    def __call__(self, batch: Batch) -> Mapping[str, Floats]:
-        """Return the logits of a batch, as :class:`marsad.reader.Backend` says."""
-        feeds = {name: getattr(batch, name) for name in self.inputs}
-        return dict(zip(self.outputs, self.session.run(self.outputs, feeds), strict=True))
-
-
 def load(
-    path: str | Path, *, file: str | None = None, abstain: float | None = None, threads: int = 1
+    path: str | Path,
+    *,
+    file: str | None = None,
+    abstain: float | None = None,
+    threads: int = 1,
+    provider: str = CPU,
 ) -> Reader:
     """Load a model folder for reading.
 
@@ -79,22 +33,22 @@ def load(
             The reader's ``source`` says which was taken. ``weights`` needs torch.
         abstain: probability below which mentions and events are withheld; by default what the
             model's ``calibration.json`` says.
-        threads: cores that share a window of about a hundred words; the others read other windows.
-            1 reads most in a given time; all cores answer a single short text soonest.
+        threads: how many cores share a window, see :class:`marsad.onnx_backend.Execution`.
+        provider: what onnxruntime computes on, likewise.
 
     Raises:
-        ConfigError: ``abstain`` is no probability, or ``threads`` no number of cores.
+        ConfigError: ``abstain`` is no probability; threads or provider cannot be had.
         ModelError: there is no usable model in the folder, or a file fails its checksum.
     """
-    if threads < 1:
-        raise ConfigError(f"threads={threads}: name the number of cores that share a window")
     folder = ModelFolder(Path(path))
-    reader = open_reader(folder, file=file, threads=threads)
+    reader = open_reader(folder, file=file, execution=Execution(threads, provider))
     folder.verify("calibration")
     return reader.calibrated(read_calibration(folder, reader.role).abstaining(abstain))
 
 
-def open_reader(folder: ModelFolder, *, file: str | None = None, threads: int = 1) -> Reader:
+def open_reader(
+    folder: ModelFolder, *, file: str | None = None, execution: Execution | None = None
+) -> Reader:
     """Load a model folder without its calibration; see :func:`load`."""
     settings = read_settings(folder)
     present = [role for role in PREFERENCE if folder[role].exists()]
@@ -106,7 +60,7 @@ def open_reader(folder: ModelFolder, *, file: str | None = None, threads: int = 
     folder.require(role, "export it with `marsad export`")
     folder.verify("config", "labels", "tokenizer", role)
     tokenizer = read_tokenizer(folder.require("tokenizer", "take the folder anew"))
-    backend = _backend(folder, role, threads)
+    backend = _backend(folder, role, execution)
     log.info("reading with %s", folder[role].name)
     return Reader(
         tokenizer,
@@ -129,9 +83,9 @@ def read_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _backend(folder: ModelFolder, role: str, threads: int) -> Backend:
+def _backend(folder: ModelFolder, role: str, execution: Execution | None) -> Backend:
     if role != "weights":
-        return OnnxBackend(folder[role], threads=threads)
+        return OnnxBackend(folder[role], execution)
     try:
         from marsad.torch_backend import load_torch_backend
     except ModuleNotFoundError as error:

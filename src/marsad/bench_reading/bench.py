@@ -1,12 +1,12 @@
 """The benchmark: all ways on the same texts, and the table with the ratios first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from marsad.bench_reading.measuring import PERCENTILES, Reading, measure
+from marsad.bench_reading.measuring import PERCENTILES, Length, Reading, measure, measure_lengths
 from marsad.bench_reading.peak import int8_peak, work
 from marsad.bench_reading.ways import BATCHES, our_ways, pipelines
 from marsad.machine import Machine, describe_machine
@@ -22,6 +22,7 @@ class Bench:
     """What all ways took, the usual one and its best batch size last.
 
     ``peak`` is what the machine does in int8, and ``work`` what the texts need, in multiply-adds.
+    ``lengths`` are of the first way, on single documents that grow.
     """
 
     machine: Machine
@@ -32,6 +33,7 @@ class Bench:
     ours: tuple[Reading, ...]
     usual: Reading
     best: Reading
+    lengths: tuple[Length, ...]
 
     def to_record(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
@@ -55,6 +57,7 @@ class Bench:
                 f"| {own.way} | {ratios} | {own.texts_a_second:.2f} | {own.words_a_second:,.0f} | "
                 f"{single} | {own.start:.2f} | {own.memory / MIB:,.0f} |"
             )
+        yield from self._lengths()
         yield from self._roofline()
         machine = self.machine
         yield (
@@ -64,6 +67,12 @@ class Bench:
             f"{self.model} on {self.usual.texts} documents, {self.usual.words:,} words, of "
             f"{self.texts}"
         )
+
+    def _lengths(self) -> Iterator[str]:
+        yield f"\n| words in one document, {self.ours[0].way} | words/s | memory, MiB |"
+        yield "|---:|---:|---:|"
+        for own in self.lengths:
+            yield f"| {own.words:,} | {own.words / own.seconds:,.0f} | {own.memory / MIB:,.0f} |"
 
     def _roofline(self) -> Iterator[str]:
         int8 = next((own for own in self.ours if "int8" in own.way), None)
@@ -76,7 +85,14 @@ class Bench:
             )
 
 
-def bench(folder: ModelFolder, texts: Sequence[str], *, source: str, rounds: int = 2) -> Bench:
+def bench(
+    folder: ModelFolder,
+    texts: Sequence[str],
+    *,
+    source: str,
+    rounds: int = 2,
+    more: Iterable[str] = (),
+) -> Bench:
     """Measure a joint model's files and the two pipelines over its weights.
 
     Args:
@@ -84,6 +100,7 @@ def bench(folder: ModelFolder, texts: Sequence[str], *, source: str, rounds: int
         texts: what is read.
         source: names the texts.
         rounds: how often all texts are read; the best counts.
+        more: texts that make single documents long enough, behind the others.
 
     Raises:
         ModelError: the model is not joint, or a file of it cannot be read.
@@ -95,10 +112,9 @@ def bench(folder: ModelFolder, texts: Sequence[str], *, source: str, rounds: int
         halves = Path(scratch) / "entities", Path(scratch) / "events"
         for half in halves:
             write_half(folder, HALVES[half.name], half)
-        ours = [
-            measure(way, texts, rounds=rounds)
-            for way in our_ways(folder.path, files, bf16=machine.bf16)
-        ]
+        ways = list(our_ways(folder.path, files, bf16=machine.bf16))
+        ours = [measure(way, texts, rounds=rounds) for way in ways]
+        lengths = measure_lengths(ways[0], [*texts, *more])
         usual = measure(pipelines(*halves, 1), texts, rounds=rounds)
         others = [
             measure(pipelines(*halves, size), texts, rounds=rounds, start=usual.start)
@@ -114,4 +130,5 @@ def bench(folder: ModelFolder, texts: Sequence[str], *, source: str, rounds: int
         tuple(ours),
         usual,
         best,
+        lengths,
     )

@@ -18,6 +18,7 @@ from marsad.memory import peak_resident
 from marsad.text.words import count_words
 
 PERCENTILES = (50, 95, 99)
+LENGTHS = (2_000, 20_000, 200_000)  # words of one document
 _WARM = 4  # texts that are read before the clock runs
 _STARTS = 3
 _SINGLE = 200  # texts that are timed one by one
@@ -88,6 +89,40 @@ def _time(read: Read, texts: Sequence[str]) -> float:
     begun = time.perf_counter()
     read(texts)
     return time.perf_counter() - begun
+
+
+@dataclass(frozen=True)
+class Length:
+    """What a way took for one document of so many words; ``memory`` as in :class:`Reading`."""
+
+    words: int
+    seconds: float
+    memory: int
+
+
+def measure_lengths(way: Way, texts: Sequence[str]) -> tuple[Length, ...]:
+    """Measure a way on documents of growing length, each in a process of its own.
+
+    A document is the first texts that together have one of ``LENGTHS`` words, or all texts where
+    they have fewer; none is in it twice.
+    """
+    found: dict[int, Length] = {}
+    for most in LENGTHS:
+        joined, words = [], 0
+        for text in texts:
+            if words >= most:
+                break
+            joined.append(text)
+            words += count_words(text)
+        if words not in found:
+            found[words] = Length(words, *run_apart(partial(_read_one, way, "\n\n".join(joined))))
+    return tuple(found.values())
+
+
+def _read_one(way: Way, text: str) -> tuple[float, int]:
+    read = way.load()
+    read([text[:1000]])
+    return _time(read, [text]), peak_resident()
 
 
 def time_start(way: Way, text: str) -> float:

@@ -1,6 +1,7 @@
 """``marsad bench``."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -13,25 +14,41 @@ def bench(
     rounds: int = typer.Option(2, "--rounds", min=1, help="Read all this often; the best counts."),
     output: Path = typer.Option(None, "--output", "-o", help="Write the figures as JSON."),
 ) -> None:
-    """Time a model's files, and two pipelines of transformers on the same weights."""
+    """Time a model's files, and two pipelines of transformers on the same weights.
+
+    Documents beyond the first are joined into long ones, to see how cost grows with length.
+    """
     from itertools import islice
 
     from marsad.bench_reading.bench import bench as run_bench
+    from marsad.bench_reading.measuring import LENGTHS
     from marsad.document import Document
     from marsad.errors import DataError
     from marsad.files import atomic_write
     from marsad.inputs import find_files, read_inputs
     from marsad.model_folder import ModelFolder
 
-    given = (own for own in read_inputs(find_files(texts)) if isinstance(own, Document))
-    read = [document.text for document in islice(given, most)]
+    found = read_inputs(find_files(texts))
+    given = (own.text for own in found if isinstance(own, Document))
+    read = list(islice(given, most))
+    more = _words(given, max(LENGTHS))
     if not read:
         raise DataError(f"{texts[0]}: no document to read; name files with articles")
     source = ", ".join(map(str, texts))
-    result = run_bench(ModelFolder(model), read, source=source, rounds=rounds)
+    result = run_bench(ModelFolder(model), read, source=source, rounds=rounds, more=more)
     if output:
         with atomic_write(output) as out:
             json.dump(result.to_record(), out, indent=1)
             out.write("\n")
     for line in result.to_lines():
         typer.echo(line)
+
+
+def _words(texts: Iterator[str], most: int) -> Iterator[str]:
+    """Yield texts until they have so many words together."""
+    from marsad.text.words import count_words
+
+    words = 0
+    while words < most and (text := next(texts, None)) is not None:
+        words += count_words(text)
+        yield text

@@ -37,6 +37,12 @@ def predict(
     abstain: float = typer.Option(
         None, help="Withhold what is less probable; by default as the model's calibration says."
     ),
+    threads: int = typer.Option(
+        1, "--threads", help="Cores that share a window; the others read other windows."
+    ),
+    provider: str = typer.Option(
+        "CPU", "--provider", help="What onnxruntime computes on: CPU, CUDA, OpenVINO, Tensorrt."
+    ),
     format: Format = typer.Option(  # noqa: A002
         None, "--format", "-f", help="What to print; jsonl when there is no -o."
     ),
@@ -63,7 +69,7 @@ def predict(
 
     files = find_files(inputs, apart=places_of(output))
     check_outputs(output, files)
-    reader = load(model, file=file, abstain=abstain)
+    reader = load(model, file=file, abstain=abstain, threads=threads, provider=provider)
     if output:
         predict_into(output, reader, files, restart=restart, show=_shower(format), watch=_watch)
     else:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score
 
 from marsad.document import Document, Event
 from marsad.labels import scheme
@@ -122,6 +121,9 @@ def rank(
         probabilities: (sentences, names).
         names: the types, in the order of the columns.
     """
+    # Here, since a record of scores is read without the packages that make one.
+    from sklearn.metrics import average_precision_score
+
     rankings = {}
     for column, name in enumerate(names):
         truth = np.array([name in types for types in gold])

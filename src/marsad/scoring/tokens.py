@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from seqeval.metrics.v1 import precision_recall_fscore_support  # the strict mode
-from seqeval.scheme import IOB2
 
 from marsad.document import Document
 from marsad.labels import OUTSIDE
@@ -33,6 +31,10 @@ def score_tokens(gold: Sequence[Document], own: Sequence[Document]) -> TokenScor
 
 def score_tags(truth: Sequence[Sequence[str]], claim: Sequence[Sequence[str]]) -> TokenScore:
     """Score IOB2 tags by seqeval, strictly."""
+    # Here, since a record of scores is read without the packages that make one.
+    from seqeval.metrics.v1 import precision_recall_fscore_support  # the strict mode
+    from seqeval.scheme import IOB2
+
     if not any(tag != OUTSIDE for side in (truth, claim) for tags in side for tag in tags):
         return TokenScore(0.0, 0)
     _, _, f1, support = precision_recall_fscore_support(
