@@ -59,7 +59,7 @@ def folder(
         }
     )
     made = train(config)
-    export(made)
+    export(made, fp16=True)
     evaluate_on(made, config.data.test)
     write_card(made)
     return made
@@ -70,7 +70,7 @@ def test_folder_holds_the_layout_and_nothing_else(folder: ModelFolder):
     assert names == {
         "README.md", "config.json", "run.yaml", "metrics.json", "metrics.jsonl", "labels.yaml",
         "calibration.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors",
-        "model.onnx", "model.int8.onnx", "SHA256SUMS",
+        "model.onnx", "model.int8.onnx", "model.fp16.onnx", "SHA256SUMS",
     }  # fmt: skip
     folder.verify()
 
@@ -81,7 +81,7 @@ def test_training_learnt_something(folder: ModelFolder, tiny_corpus: Path):
     assert scores.tables["entities"].micro.recall > 0.05
 
 
-@pytest.mark.parametrize("file", ["weights", "onnx", "onnx_int8"])
+@pytest.mark.parametrize("file", ["weights", "onnx", "onnx_int8", "onnx_fp16"])
 def test_every_model_file_reads_the_article(folder: ModelFolder, file: str):
     document = marsad.load(folder.path, file=file)(ARTICLE)
     assert document.text == ARTICLE
@@ -167,7 +167,7 @@ def test_record_of_the_run(folder: ModelFolder, tiny_corpus: Path):
 
 def test_every_model_file_has_its_calibration(folder: ModelFolder, tiny_corpus: Path):
     calibrations = read_calibrations(folder)
-    assert set(calibrations) == {"weights", "onnx_int8"}
+    assert set(calibrations) == {"weights", "onnx_int8", "onnx_fp16"}
     assert {c.fitted_on for c in calibrations.values()} == {str(tiny_corpus / "dev.jsonl")}
 
 
@@ -306,7 +306,7 @@ def test_import_is_light():
 
 def test_same_seed_gives_the_same_weights(run_config: RunConfig, tmp_path: Path):
     configs = [run_config.model_copy(update={"output": tmp_path / name}) for name in ("a", "b")]
-    roles = ("card", "metrics", "onnx", "onnx_int8")
+    roles = ("card", "metrics", "onnx", "onnx_int8", "onnx_fp16")
     stale = [ModelFolder(configs[0].output)[role] for role in roles]
     configs[0].output.mkdir()
     for path in stale:

@@ -1,7 +1,7 @@
-"""Export: a checkpoint as ONNX, fp32 and int8, each let through only when it behaves.
+"""Export: a checkpoint as ONNX, fp32, int8 and fp16, each let through only when it behaves.
 
-fp32 must say what the checkpoint says; int8 must keep its scores on the dev split and change few
-of its answers. A file that fails is not left behind, nor an older one in its place.
+fp32 must say what the checkpoint says; the others must keep its scores on the dev split and change
+few of its answers. A file that fails is not left behind, nor an older one in its place.
 """
 
 import logging
@@ -22,7 +22,7 @@ from marsad.metrics import ExportReport, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.modeling import load_model
 from marsad.onnx_backend import OnnxBackend
-from marsad.quantization import quantize, rank_by_error
+from marsad.quantization import halve, quantize, rank_by_error
 from marsad.reader import Backend, Floats, Reader, Watch
 from marsad.runtime import read_tokenizer
 from marsad.sections import ExportConfig
@@ -36,11 +36,18 @@ log = logging.getLogger(__name__)
 # How many matrix products may stay in fp32: the first number that passes the gate is taken.
 KEPT = (0, 4, 8, 16)
 SAMPLE = 8  # windows of dev that show how far activations reach
+PLAIN = "plain.onnx"  # the fp32 graph, that the others are made of
 ROUNDING = 1e-3  # the share of answers that the order of fp32 sums may change
 
 
-def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter) -> ExportReport:
-    """Write ``model.onnx`` and, unless the run says otherwise, ``model.int8.onnx``.
+def export(
+    folder: ModelFolder,
+    *,
+    int8: bool | None = None,
+    fp16: bool | None = None,
+    watch: Watch = iter,
+) -> ExportReport:
+    """Write ``model.onnx`` and, as asked or else as the run says, int8 and fp16 files.
 
     Raises:
         ExportError: a file fails its gate; the message says by how much.
@@ -50,12 +57,14 @@ def export(folder: ModelFolder, *, int8: bool | None = None, watch: Watch = iter
     run = load_config(folder.require("run", "export a folder that `marsad train` wrote"))
     dev = open_benchmark(run.data.dev, source=run.data.corpora)
     exporter = _Exporter(folder, run, dev, watch)
-    for role in ("onnx", "onnx_int8"):
+    for role in ("onnx", "onnx_int8", "onnx_fp16"):
         folder[role].unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         report = exporter.fp32(Path(scratch))
         if run.export.int8 if int8 is None else int8:
             report = exporter.int8(Path(scratch), report)
+        if run.export.fp16 if fp16 is None else fp16:
+            report = exporter.fp16(Path(scratch), report)
     write_metrics(replace(read_metrics(folder), export=report), folder)
     return report
 
@@ -73,7 +82,7 @@ class _Exporter:
 
     def fp32(self, scratch: Path) -> ExportReport:
         """Write the fp32 file, if it says what the checkpoint says."""
-        path, file = self.folder["onnx"], scratch / "plain.onnx"
+        path, file = self.folder["onnx"], scratch / PLAIN
         write_onnx(self.model, file)
         backend = OnnxBackend(file)
         difference = max_difference(TorchBackend(self.model), backend, self.settings)
@@ -115,9 +124,21 @@ class _Exporter:
         least = min(tried, key=len)
         raise ExportError(f"{path}: {'; '.join(least)}; int8 was not written")
 
+    def fp16(self, scratch: Path, report: ExportReport) -> ExportReport:
+        """Write the fp16 file, if it keeps what the checkpoint does."""
+        path, file = self.folder["onnx_fp16"], scratch / "fp16.onnx"
+        halve(scratch / PLAIN, file)
+        found = self._examine(OnnxBackend(file))
+        broken = broken_limits(found, self.checkpoint, self.run.export)
+        if broken:
+            raise ExportError(f"{path}: {'; '.join(broken)}; fp16 was not written")
+        _install(file, path)
+        write_calibration(found.calibration, self.folder, "onnx_fp16")
+        return replace(report, fp16=found.report(path, self.checkpoint))
+
     def _candidates(self, scratch: Path) -> Iterator[tuple[int, Path]]:
         """Yield int8 files with more and more products in fp32, and how many there are."""
-        plain, smoothed, file = (scratch / f"{n}.onnx" for n in ("plain", "smoothed", "int8"))
+        plain, smoothed, file = (scratch / name for name in (PLAIN, "smoothed.onnx", "int8.onnx"))
         recorder = Recorder(OnnxBackend(plain))
         for _ in self.reader.over(recorder).pipe(self.dev.documents[:SAMPLE]):
             pass

@@ -84,6 +84,7 @@ class ExportReport:
     onnx: FileReport
     int8: FileReport | None = None
     int8_kept: int | None = None
+    fp16: FileReport | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class ModelFolder:
         "heads": "heads.safetensors",
         "onnx": "model.onnx",
         "onnx_int8": "model.int8.onnx",
+        "onnx_fp16": "model.fp16.onnx",
     }
     CHECKSUMS: ClassVar[str] = "SHA256SUMS"
 

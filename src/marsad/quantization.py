@@ -1,4 +1,4 @@
-"""Int8: weights quantised per channel ahead of time, activations when they are read.
+"""Fewer bits: fp16, and int8 with weights quantised ahead of time, activations when they are read.
 
 Embeddings keep a scale for each row. Products that :mod:`marsad.smoothing` cannot make fit for 8
 bits stay in fp32: those that lose most are found on real windows.
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import onnx
 from onnx import NodeProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from marsad.graphs import inputs_read, replace_nodes, weighted_products, weights_of
 from marsad.quiet import quiet
@@ -19,6 +20,12 @@ from marsad.text.batches import Batch
 
 LEVELS = 255  # steps of an activation's scale
 BYTE = 127  # the largest signed byte
+
+
+def halve(source: Path, target: Path) -> None:
+    """Write a graph that computes in fp16; what goes in and comes out stays as it is."""
+    with quiet():
+        onnx.save(convert_float_to_float16(onnx.load(source), keep_io_types=True), target)
 
 
 def quantize(source: Path, target: Path, *, keep: Sequence[str] = ()) -> None:

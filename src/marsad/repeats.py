@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 SEEDS = "seeds"
 SCORE = "eval_score"
 _TRAINED = [
-    role for role in ModelFolder.FILES if role not in {"card", "metrics", "onnx", "onnx_int8"}
+    role
+    for role in ModelFolder.FILES
+    if role not in {"card", "metrics", "onnx", "onnx_int8", "onnx_fp16"}
 ]
 _NEEDED = {"run", "log", "config", "weights"}
 _STAGED = ".adopted"  # in the folder itself, so that a rename is enough

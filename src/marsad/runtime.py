@@ -14,7 +14,7 @@ from marsad.reader import Backend, Reader
 
 log = logging.getLogger(__name__)
 
-PREFERENCE = ("onnx_int8", "onnx", "weights")
+PREFERENCE = ("onnx_int8", "onnx", "weights", "onnx_fp16")
 
 
 def load(
@@ -29,8 +29,8 @@ def load(
 
     Args:
         path: the model folder.
-        file: ``onnx_int8``, ``onnx`` or ``weights``; by default the first that the folder has.
-            The reader's ``source`` says which was taken. ``weights`` needs torch.
+        file: ``onnx_int8``, ``onnx``, ``weights`` or ``onnx_fp16``; by default the first that the
+            folder has. The reader's ``source`` says which was taken. ``weights`` needs torch.
         abstain: probability below which mentions and events are withheld; by default what the
             model's ``calibration.json`` says.
         threads: how many cores share a window, see :class:`marsad.onnx_backend.Execution`.

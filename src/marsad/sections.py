@@ -247,12 +247,16 @@ class ExportConfig(Section):
     """ONNX files and the gate they must pass."""
 
     int8: bool = True
+    fp16: bool = Field(False, description="also write fp16, for GPUs")
     max_difference: float = Field(1e-3, gt=0, description="of logits, ONNX fp32 against torch")
     max_entity_loss: float = Field(
-        0.005, ge=0, le=1, description="of strict micro F1 on dev, int8 against the checkpoint"
+        0.005,
+        ge=0,
+        le=1,
+        description="of strict micro F1 on dev, int8 or fp16 against the checkpoint",
     )
     max_event_loss: float = Field(
-        0.02, ge=0, le=1, description="of events' macro F1 on dev, int8 against the checkpoint"
+        0.02, ge=0, le=1, description="of events' macro F1 on dev, likewise"
     )
     max_flips: float = Field(
         0.08,

@@ -29,7 +29,7 @@ class Way:
 def our_ways(folder: Path, files: Sequence[str], *, bf16: bool) -> Iterator[Way]:
     """Yield ours, one a model file, and the checkpoint in bf16 where the machine computes in it."""
     names = {"onnx_int8": "marsad, ONNX int8", "onnx": "marsad, ONNX fp32"}
-    names["weights"] = "marsad, torch fp32"
+    names |= {"weights": "marsad, torch fp32", "onnx_fp16": "marsad, ONNX fp16"}
     for file in files:
         program = ("-c", _OURS, str(folder), file)
         yield Way(names[file], partial(load_ours, folder, file), program)

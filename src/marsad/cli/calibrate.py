@@ -11,7 +11,8 @@ def calibrate(
         None, help="Annotated documents that it was not trained on; by default the run's dev split."
     ),
     file: str = typer.Option(
-        None, help="Which model file to run: onnx_int8, onnx or weights. Default: the first."
+        None,
+        help="Which model file to run: onnx_int8, onnx, weights, onnx_fp16. Default: the first.",
     ),
     max_risk: float = typer.Option(
         None, help="Withhold what is so uncertain that more than this share of the rest were wrong."

@@ -25,7 +25,8 @@ def evaluate(
         "docs/scoring.md lists them."
     ),
     file: str = typer.Option(
-        None, help="Which model file to run: onnx_int8, onnx or weights. Default: the first."
+        None,
+        help="Which model file to run: onnx_int8, onnx, weights, onnx_fp16. Default: the first.",
     ),
     form: str = typer.Option(
         None, "--format", help="Format of predictions: jsonl, conll, hf, gliner or spacy."

@@ -14,6 +14,9 @@ def export(
     int8: bool = typer.Option(
         None, "--int8/--no-int8", help="Also write int8; by default as run.yaml says."
     ),
+    fp16: bool = typer.Option(
+        None, "--fp16/--no-fp16", help="Also write fp16, for GPUs; by default as run.yaml says."
+    ),
     split: Path = typer.Option(
         None,
         "--split",
@@ -42,8 +45,13 @@ def export(
     from marsad.cli.progress import show_progress
     from marsad.export import export as export_model
 
-    report = export_model(folder, int8=int8, watch=show_progress)
-    files = {"weights": report.checkpoint, "onnx": report.onnx, "onnx_int8": report.int8}
+    report = export_model(folder, int8=int8, fp16=fp16, watch=show_progress)
+    files = {
+        "weights": report.checkpoint,
+        "onnx": report.onnx,
+        "onnx_int8": report.int8,
+        "onnx_fp16": report.fp16,
+    }
     for role, file in files.items():
         if file is not None:
             typer.echo(f"{folder[role]}: {_line(file)}")

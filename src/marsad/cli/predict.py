@@ -32,7 +32,8 @@ def predict(
     ),
     model: Path = typer.Option(..., "--model", "-m", help="A model folder."),
     file: str = typer.Option(
-        None, help="Which file to run: onnx_int8, onnx or weights. Default: the first there is."
+        None,
+        help="Which file to run: onnx_int8, onnx, weights, onnx_fp16. Default: the first there is.",
     ),
     abstain: float = typer.Option(
         None, help="Withhold what is less probable; by default as the model's calibration says."
