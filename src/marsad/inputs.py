@@ -21,7 +21,7 @@ _LINES, _PARQUET = ".jsonl", ".parquet"
 ENDINGS = (".txt", _LINES, _PARQUET)  # of the files that are read in a folder
 REJECTED = ".rejected.jsonl"  # ends the names of files of reasons, which no folder gives
 _ROWS = 256  # of a parquet file that are held at once
-_DEEPEST = 100  # brackets in brackets of `meta`; json gives up near 1000, where depends on the call
+DEEPEST = 100  # brackets in brackets of `meta`; json gives up near 1000, where depends on the call
 
 
 @dataclass(frozen=True)
@@ -197,19 +197,19 @@ def _unmarked(document: Document) -> Document:
                 f"{len(document.text)} characters, out of order or overlaps the one before it"
             )
         end = own.end
-    if _deeper(document.meta, _DEEPEST):
-        raise DataError(f": `meta` has more than {_DEEPEST} brackets in brackets")
+    if deeper(document.meta, DEEPEST):
+        raise DataError(f": `meta` has more than {DEEPEST} brackets in brackets")
     sentences = tuple(replace(sentence, events=()) for sentence in document.sentences)
     return Document(document.id, document.text, sentences, meta=document.meta)
 
 
-def _deeper(value: object, levels: int) -> bool:
+def deeper(value: object, levels: int) -> bool:
     """Say whether a JSON value has more brackets in brackets than so many."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if not isinstance(value, list):
         return False
-    return not levels or any(_deeper(own, levels - 1) for own in value)
+    return not levels or any(deeper(own, levels - 1) for own in value)
 
 
 def _rejected(where: str, reason: str) -> Rejected:

@@ -14,6 +14,7 @@ from marsad.text.cleaning import Cleaning, read_cleaning
 from marsad.text.windows import Pooling, SpecialIds
 
 SETTINGS_KEY = "marsad"
+ARCHITECTURE = "MarsadModel"  # of a joint model, in config.json
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from marsad.crf import LinearChainCRF
 from marsad.errors import ModelError
 from marsad.files import atomic_path, atomic_write
 from marsad.labels import scheme
-from marsad.model_folder import SETTINGS_KEY, ModelFolder, ModelSettings
+from marsad.model_folder import ARCHITECTURE, SETTINGS_KEY, ModelFolder, ModelSettings
 from marsad.sections import ModelConfig
 from marsad.tasks import Task
 from marsad.text.words import MAX_PROCLITIC
@@ -147,7 +147,7 @@ def save_model(model: MarsadModel, folder: ModelFolder, settings: ModelSettings)
     state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     config = model.encoder.config.to_dict() | {SETTINGS_KEY: settings.to_config()}
     if plain is None:
-        config["architectures"] = ["MarsadModel"]
+        config["architectures"] = [ARCHITECTURE]
         _save_tensors(state, folder["weights"])
     else:
         named = {_renamed(n, plain.rename): v for n, v in state.items() if _has(n, plain.rename)}

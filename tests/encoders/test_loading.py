@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel, ElectraConfig, ElectraModel, PreTrainedModel
 
 from marsad.config import RunConfig
@@ -144,4 +145,24 @@ def test_encoder_without_safetensors_is_not_unpickled(tmp_path: Path, documents:
     torch.save({}, folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"cannot be loaded .*model\.safetensors"):
+        load_encoder(str(folder))
+
+
+def test_the_encoder_of_a_joint_model_of_ours_is_its_own(run_config: RunConfig):
+    folder = train(run_config)
+    encoder = load_encoder(str(folder.path))
+    weights = load_file(folder["weights"])
+    assert CLEANINGS[encoder.cleaning] == read_settings(folder).cleaning
+    for name, value in encoder.model.state_dict().items():
+        if not name.startswith("pooler."):
+            assert torch.equal(value, weights[f"encoder.{name}"]), name
+
+
+def test_weights_that_are_not_there_are_not_left_to_chance(tmp_path: Path):
+    folder = hub_folder(tmp_path / "encoder", [*SPECIALS, "a"])
+    weights = load_file(folder / "model.safetensors")
+    lost = next(name for name in weights if "layer.1.output.dense.weight" in name)
+    del weights[lost]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks 1 weights, encoder\.layer\.1\.output\.dense"):
         load_encoder(str(folder))

@@ -20,6 +20,7 @@ from marsad.cli import (
     export,
     predict,
     seeds,
+    serve,
     train,
 )
 from marsad.errors import MarsadError, MissingExtraError
@@ -41,6 +42,7 @@ app.command("seeds")(seeds.seeds)
 app.command("calibrate")(calibrate.calibrate)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
+app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
 app.add_typer(card.app, name="card")
 

@@ -5,8 +5,10 @@ ways, and one that needs text we do not make is refused.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
@@ -14,7 +16,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from marsad.encoders import compact
 from marsad.encoders.builtin import NAMES, builtin_folder
 from marsad.errors import ModelError
-from marsad.text.cleaning import CLEANINGS, PLACEHOLDERS, CleaningName
+from marsad.model_folder import ARCHITECTURE, SETTINGS_KEY
+from marsad.text.cleaning import CLEANINGS, PLACEHOLDERS, CleaningName, read_cleaning
 from marsad.text.windows import SpecialIds
 
 BUILTIN = "builtin:"
@@ -93,6 +96,9 @@ def load_encoder(name: str, *, dropout: float | None = None) -> Encoder:
 def _cleaning(config: PretrainedConfig, name: str) -> CleaningName:
     """Return the cleaning that an encoder's config names, or else its own name calls for."""
     stated = getattr(config, CLEANING_KEY, None)
+    if settings := getattr(config, SETTINGS_KEY, None):  # a model of ours
+        steps = read_cleaning(settings["cleaning"])
+        stated = next((name for name, own in CLEANINGS.items() if own == steps), stated)
     if stated is None:
         short = _short(name)
         return next((cleaning for part, cleaning in FAMILIES if part in short), "none")
@@ -111,19 +117,39 @@ def _load_model(source: str, config: PretrainedConfig) -> PreTrainedModel:
     """Load weights, those in eight bits where a folder has them."""
     small = Path(source) / compact.FILE
     if not small.exists():
-        whole: PreTrainedModel = AutoModel.from_pretrained(
-            source, config=config, use_safetensors=True
+        whole, info = AutoModel.from_pretrained(
+            source,
+            config=config,
+            use_safetensors=True,
+            key_mapping={r"^encoder\.": ""} if _is_joint(config) else None,
+            output_loading_info=True,
         )
-        return whole
+        _check_whole(source, info["missing_keys"])
+        return cast(PreTrainedModel, whole)
     model: PreTrainedModel = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
     weights = compact.load_compact(small)
     try:
         missing = model.load_state_dict(weights, strict=False).missing_keys
     except RuntimeError as error:
         raise ValueError(f"{small} does not fit its config: {error}") from None
-    if any(not name.startswith("pooler.") for name in missing):
-        raise ValueError(f"{small} lacks {missing[0]}")
+    _check_whole(str(small), missing)
     return model
+
+
+def _is_joint(config: PretrainedConfig) -> bool:
+    """Say whether the weights are a joint model's of ours, the encoder a part of them."""
+    return config.architectures == [ARCHITECTURE]
+
+
+def _check_whole(source: str, missing: Iterable[str]) -> None:
+    """Refuse weights that would be left to chance, but for a pooler's, which no head of ours reads.
+
+    Raises:
+        ValueError: some are missing.
+    """
+    lacking = sorted(name for name in missing if not name.startswith("pooler."))
+    if lacking:
+        raise ValueError(f"{source} lacks {len(lacking)} weights, {lacking[0]} among them")
 
 
 def _segmented(name: str) -> ModelError:

@@ -1,0 +1,1 @@
+"""The server: a model behind HTTP, by FastAPI and uvicorn (extra ``serve``)."""

@@ -1,0 +1,149 @@
+"""The app: what a model answers over HTTP."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from marsad import __version__
+from marsad.labels import scheme
+from marsad.model_folder import ModelFolder
+from marsad.reader import Reader
+from marsad.serving import inference_protocol, streaming
+from marsad.serving.guard import Guard
+from marsad.serving.limits import Limits
+from marsad.serving.problems import MEDIA_TYPE, add_handlers
+from marsad.serving.service import Service, service_of
+from marsad.serving.wire import Answered, Asked, Given
+
+_PROBLEM: dict[str, Any] = {"content": {MEDIA_TYPE: {}}}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    401: {"description": "The token is missing or wrong.", **_PROBLEM},
+    413: {"description": "The body is too large.", **_PROBLEM},
+    422: {"description": "The request is not as described, or asks too much.", **_PROBLEM},
+    429: {"description": "Too many words wait; Retry-After says how long.", **_PROBLEM},
+    503: {"description": "Not answered in time, or the server is stopping.", **_PROBLEM},
+}
+
+_MARKDOWN: dict[int | str, dict[str, Any]] = {200: {"content": {"text/markdown": {}}}}
+
+router = APIRouter()
+
+
+def create_app(
+    reader: Reader,
+    folder: ModelFolder,
+    *,
+    limits: Limits | None = None,
+    token: str | None = None,
+    origins: Sequence[str] = (),
+) -> FastAPI:
+    """Return the app of a model.
+
+    Args:
+        reader: reads.
+        folder: the model's, for its card.
+        limits: what a client may ask.
+        token: what clients must send, if anything.
+        origins: pages of other sites that may ask; none by default.
+    """
+    service = Service(reader, folder, limits or Limits())
+
+    @asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.ready = False
+        service.desk.close()
+
+    app = FastAPI(
+        title="Marsad",
+        version=__version__,
+        summary="Entities and events in Arabic conflict news.",
+        lifespan=living,
+        responses=_PROBLEMS,
+    )
+    app.state.service = service
+    app.include_router(router)
+    app.include_router(inference_protocol.router)
+    add_handlers(app)
+    app.add_middleware(Guard, limits=service.limits, measures=service.measures, token=token)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
+    return app
+
+
+@router.post("/v1/predict", response_model=Answered)
+async def predict(asked: Asked, request: Request) -> Response:
+    """Read one document, or many; the records come in their order."""
+    read = await service_of(request).read(request, asked.given())
+    return JSONResponse({"documents": [document.to_record() for document in read]})
+
+
+@router.post(
+    "/v1/predict/stream",
+    response_class=streaming.Lines,
+    responses={200: {"content": {streaming.MEDIA_TYPE: {}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {streaming.MEDIA_TYPE: {"schema": Given.model_json_schema()}},
+        }
+    },
+)
+async def predict_stream(request: Request) -> streaming.Lines:
+    """Read a document a line; a record a line comes back, in order, while lines are still sent."""
+    return streaming.Lines(streaming.answers(request, service_of(request)))
+
+
+@router.get("/v1/labels")
+async def labels() -> dict[str, Any]:
+    """Describe the labels."""
+    own = scheme()
+    return {
+        "version": own.version,
+        "digest": own.digest,
+        "entities": [asdict(label) for label in own.entities],
+        "events": [asdict(label) for label in own.events],
+        "realis": [asdict(value) for value in own.realis],
+        "families": [asdict(family) for family in own.families],
+    }
+
+
+@router.get("/v1/card", response_class=Response, responses=_MARKDOWN)
+async def card(request: Request) -> Response:
+    """Return the model's card: what it was made of, how good it is and what it is not for."""
+    path = service_of(request).folder["card"]
+    if not path.exists():
+        raise HTTPException(404, "this model has no card")
+    return Response(path.read_bytes(), media_type="text/markdown; charset=utf-8")
+
+
+@router.get("/healthz")
+async def healthy() -> dict[str, str]:
+    """Say that the process lives."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def ready(request: Request) -> dict[str, str]:
+    """Say whether requests are taken."""
+    if not service_of(request).ready:
+        raise HTTPException(503, "the server is stopping")
+    return {"status": "ready"}
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics(request: Request) -> Response:
+    """Return the figures for Prometheus."""
+    own = service_of(request).measures
+    return Response(own.render(), media_type=own.media_type)

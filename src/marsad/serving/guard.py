@@ -1,0 +1,128 @@
+"""The guard before all requests: who may ask, how much and how long, and a line of log for each.
+
+Written against ASGI itself, since it has to count the bytes of a body while it comes.
+"""
+
+import asyncio
+import hmac
+import json
+import logging
+import time
+import uuid
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from marsad.serving.limits import Limits
+from marsad.serving.measures import Measures
+from marsad.serving.problems import answer
+
+log = logging.getLogger("marsad.serve")
+
+OPEN = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
+STREAMS = frozenset({"/v1/predict/stream"})  # bounded by the line, not by the body
+
+
+class Guard:
+    """Asks for the token, bounds body and time, counts, and logs without a document's text."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: Limits,
+        measures: Measures,
+        token: str | None = None,
+    ) -> None:
+        self.app, self.limits, self.measures, self.token = app, limits, measures, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, if it may pass."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun, request = time.perf_counter(), uuid.uuid4().hex[:16]
+        status = 499  # the client left before an answer
+
+        async def answering(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request.encode())]
+            await send(message)
+
+        try:
+            await self._pass(scope, receive, answering)
+        except Exception:
+            status = 500
+            raise
+        finally:
+            seconds = time.perf_counter() - begun
+            path = getattr(scope.get("route"), "path", "other")
+            self.measures.requests.labels(path, str(status)).inc()
+            self.measures.seconds.labels(path).observe(seconds)
+            line = {
+                "request": request,
+                "method": scope["method"],
+                "path": path,
+                "status": status,
+                "seconds": round(seconds, 4),
+                **scope.get("state", {}).get("read", {}),
+            }
+            log.info(json.dumps(line))
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, headers = scope["path"], dict(scope["headers"])
+        if self.token and path not in OPEN and not self._known(headers.get(b"authorization", b"")):
+            refusal = answer(
+                401, "send the server's token: Authorization: Bearer TOKEN",
+                headers={"WWW-Authenticate": "Bearer"},
+            )  # fmt: skip
+            await refusal(scope, receive, send)
+            return
+        if path in STREAMS:
+            await self.app(scope, receive, send)
+            return
+        body = _Body(receive, self.limits.body)
+        started = False
+
+        async def starting(message: Message) -> None:
+            nonlocal started
+            if not body.too_large:  # else what the app makes of the broken body is not sent
+                started = True
+                await send(message)
+
+        late: JSONResponse | None = None
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                await self.app(scope, body.receive, starting)
+        except TimeoutError:
+            late = answer(
+                503, f"not answered within {self.limits.seconds:g} s; send less at a time"
+            )
+        if body.too_large:
+            late = answer(
+                413, f"the body has more than {self.limits.body:,} bytes; send less at a time"
+            )
+        if late is not None and not started:
+            await late(scope, receive, send)
+
+    def _known(self, given: bytes) -> bool:
+        assert self.token is not None
+        return hmac.compare_digest(given, b"Bearer " + self.token.encode())
+
+
+class _Body:
+    """A body that breaks off where it is too large."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self._left = receive, most
+        self.too_large = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            self.too_large = True
+            return {"type": "http.disconnect"}
+        return message

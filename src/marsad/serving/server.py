@@ -1,0 +1,40 @@
+"""The process: the app under uvicorn."""
+
+import logging
+from collections.abc import Sequence
+
+import uvicorn
+
+from marsad.model_folder import ModelFolder
+from marsad.reader import Reader
+from marsad.serving.app import create_app
+from marsad.serving.limits import Limits
+
+
+def run(
+    reader: Reader,
+    folder: ModelFolder,
+    *,
+    host: str,
+    port: int,
+    limits: Limits,
+    token: str | None = None,
+    origins: Sequence[str] = (),
+) -> None:
+    """Serve until a signal comes; then answer what was accepted, and stop."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log = logging.getLogger("marsad.serve")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    app = create_app(reader, folder, limits=limits, token=token, origins=origins)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=int(limits.seconds) + 1,
+        server_header=False,
+    )

@@ -1,0 +1,101 @@
+"""The service: one model, its desk, and the bounds of what it is asked."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fastapi import Request
+
+from marsad.document import Document
+from marsad.errors import DataError
+from marsad.inputs import DEEPEST, deeper
+from marsad.model_folder import ModelFolder
+from marsad.reader import Reader
+from marsad.serving.desk import BusyError, Desk
+from marsad.serving.limits import Limits
+from marsad.serving.measures import Measures
+from marsad.text.words import count_words
+
+_PATIENCE = 0.5  # seconds between two tries of a stream to get a place
+
+
+@dataclass
+class Service:
+    """What the endpoints share; ``ready`` turns false when the server begins to stop."""
+
+    reader: Reader
+    folder: ModelFolder
+    limits: Limits
+    desk: Desk = field(init=False)
+    measures: Measures = field(init=False)
+    ready: bool = True
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(self.reader, self.limits)
+        self.measures = Measures(self.desk)
+
+    async def read(self, request: Request, documents: Sequence[Document]) -> list[Document]:
+        """Read the documents of a request.
+
+        Raises:
+            DataError: they are too many or too long, or hold what cannot be written.
+            BusyError: there is no room.
+        """
+        if len(documents) > self.limits.documents:
+            raise DataError(
+                f"documents: {len(documents):,} are more than {self.limits.documents:,}; "
+                "send them in several requests, or to /v1/predict/stream"
+            )
+        sizes = [self.check(document) for document in documents]
+        read = await self.desk.read(documents)
+        self._count(request, sizes)
+        return read
+
+    async def read_when_free(self, request: Request, document: Document) -> Document:
+        """Read one document of a stream, which waits until there is room.
+
+        Raises:
+            DataError: it is too long, or holds what cannot be written.
+        """
+        size = self.check(document)
+        while True:
+            try:
+                (read,) = await self.desk.read([document])
+            except BusyError as busy:
+                await asyncio.sleep(min(busy.seconds, _PATIENCE))
+            else:
+                self._count(request, [size])
+                return read
+
+    def check(self, document: Document) -> int:
+        """Return the words of a document that may be read.
+
+        Raises:
+            DataError: it may not.
+        """
+        words = count_words(document.text)
+        if words > self.limits.words:
+            raise DataError(
+                f"document {document.id!r}: {words:,} words are more than {self.limits.words:,}; "
+                "cut it into parts"
+            )
+        if deeper(document.meta, DEEPEST):
+            raise DataError(
+                f"document {document.id!r}: meta has more than {DEEPEST} brackets in brackets"
+            )
+        return words
+
+    def _count(self, request: Request, sizes: Sequence[int]) -> None:
+        self.measures.documents.inc(len(sizes))
+        self.measures.words.inc(sum(sizes))
+        read = request.state.read if hasattr(request.state, "read") else {}
+        request.state.read = {
+            "documents": read.get("documents", 0) + len(sizes),
+            "words": read.get("words", 0) + sum(sizes),
+        }
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that a request is for."""
+    service: Service = request.app.state.service
+    return service

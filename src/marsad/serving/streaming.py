@@ -1,0 +1,107 @@
+"""Streams: a document a line in, a record a line out, in order, as fast as they are taken."""
+
+import asyncio
+import contextlib
+import json
+from collections import deque
+from collections.abc import AsyncIterator
+
+from fastapi import Request, Response
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from marsad.errors import DataError
+from marsad.serving.problems import problem
+from marsad.serving.service import Service
+from marsad.serving.wire import Given
+
+MEDIA_TYPE = "application/x-ndjson"
+
+
+class Lines(Response):
+    """Lines that are sent as they come, while the request is still read.
+
+    starlette's own streaming response listens for the client's leaving by the same channel that the
+    rest of the body comes through, and would swallow it.
+    """
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, lines: AsyncIterator[bytes], status_code: int = 200) -> None:
+        super().__init__(status_code=status_code)
+        del self.headers["content-length"]
+        self.lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the lines."""
+        await send(
+            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        )
+        with contextlib.suppress(ClientDisconnect):
+            async for line in self.lines:
+                await send({"type": "http.response.body", "body": line, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def answers(request: Request, service: Service) -> AsyncIterator[bytes]:
+    """Yield a line for each line of a request: a record, or ``{"line": …, "problem": …}``.
+
+    As many lines are in work as documents may be read side by side; the next is taken from the
+    client when the first of them was answered and sent.
+    """
+    tasks: deque[asyncio.Task[bytes]] = deque()
+    try:
+        number = 0
+        async for line in _lines(request, service.limits.body):
+            number += 1
+            if line.strip():
+                tasks.append(asyncio.create_task(_answer(request, service, line, number)))
+            if len(tasks) >= service.limits.at_once:
+                yield await tasks.popleft()
+        while tasks:
+            yield await tasks.popleft()
+    except _LineTooLongError:
+        while tasks:
+            yield await tasks.popleft()
+        yield _problem(
+            number + 1, 413, f"more than {service.limits.body:,} bytes; the rest is unread"
+        )
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _answer(request: Request, service: Service, line: bytes, number: int) -> bytes:
+    try:
+        given = Given.model_validate_json(line)
+        document = await service.read_when_free(request, given.document(number))
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        at = ".".join(str(part) for part in first["loc"])
+        return _problem(number, 422, f"{at}: {first['msg']}" if at else first["msg"])
+    except DataError as error:
+        return _problem(number, 422, str(error))
+    return document.to_json().encode() + b"\n"
+
+
+def _problem(number: int, status: int, detail: str) -> bytes:
+    line = {"line": number, "problem": problem(status, detail)}
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+
+class _LineTooLongError(Exception):
+    """A line has more bytes than a body may have."""
+
+
+async def _lines(request: Request, most: int) -> AsyncIterator[bytes]:
+    rest = b""
+    async for chunk in request.stream():
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            if len(line) > most:
+                raise _LineTooLongError
+            yield line
+        if len(rest) > most:
+            raise _LineTooLongError
+    yield rest

@@ -1,0 +1,85 @@
+"""What goes over the wire: requests, checked and bounded, and answers."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from marsad.document import Document
+
+
+def _writable(value: Any) -> Any:  # noqa: ANN401
+    """Check that a JSON value can be written as UTF-8: JSON may hold half a surrogate pair."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("not Unicode: half of a surrogate pair") from None
+    except RecursionError:
+        raise ValueError("too many brackets in brackets") from None
+    return value
+
+
+Text = Annotated[str, AfterValidator(_writable)]
+Meta = Annotated[dict[str, Any], AfterValidator(_writable)]
+
+
+class Given(BaseModel):
+    """A document to read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Text = Field(description="The text, as it is; offsets of the answer are into it.")
+    id: Text = Field("", max_length=1000, description="Comes back with the answer.")
+    meta: Meta = Field(default_factory=dict, description="Comes back untouched.")
+
+    def document(self, number: int = 0) -> Document:
+        """Return the document; one without a name is called by its number."""
+        return Document(id=self.id or str(number), text=self.text, meta=self.meta)
+
+
+class Asked(BaseModel):
+    """One document (``text``), or many (``documents``)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Text | None = None
+    id: Text = Field("", max_length=1000)
+    meta: Meta = Field(default_factory=dict)
+    documents: list[Given] | None = None
+
+    @model_validator(mode="after")
+    def _one_or_many(self) -> "Asked":
+        if (self.text is None) == (self.documents is None):
+            raise ValueError("give either `text` or `documents`")
+        if self.documents is not None and (self.id or self.meta):
+            raise ValueError("`id` and `meta` belong to each of the `documents`")
+        return self
+
+    def given(self) -> list[Document]:
+        """Return the documents."""
+        if self.documents is None:
+            assert self.text is not None
+            return [Given(text=self.text, id=self.id, meta=self.meta).document()]
+        return [own.document(number) for number, own in enumerate(self.documents)]
+
+
+class Answered(BaseModel):
+    """The records, in the order of the documents."""
+
+    documents: list[dict[str, Any]]
+
+
+class Tensor(BaseModel):
+    """A tensor of the Open Inference Protocol; of strings here."""
+
+    name: str
+    shape: list[Annotated[int, Field(ge=0)]]
+    datatype: str
+    data: Annotated[list[Any], AfterValidator(_writable)]
+
+
+class Inference(BaseModel):
+    """A request of the Open Inference Protocol."""
+
+    id: str | None = None
+    inputs: list[Tensor]

@@ -1,0 +1,322 @@
+"""A real server process with a tiny model, asked over the loopback."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+import marsad
+from marsad.config import RunConfig
+from marsad.document import Document
+from marsad.export import export
+from marsad.labels import scheme
+from marsad.model_folder import ModelFolder
+from marsad.training import train
+
+SECRET = "سرّيّ للغاية"
+TEXT = "قصفت طائرة مسيرة مقرا للشرطة في درعا صباح الثلاثاء."
+
+
+@pytest.fixture(scope="module")
+def folder(
+    tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> ModelFolder:
+    config = {
+        "name": "tiny",
+        "encoder": str(tiny_encoder),
+        "output": tmp_path_factory.mktemp("serve") / "tiny",
+        "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
+        "window": {"max_tokens": 96, "overlap": 8},
+        "train": {"epochs": 1, "learning_rate": 3e-3},
+    }
+    made = train(RunConfig.model_validate(config))
+    export(made, int8=False)
+    return made
+
+
+@dataclass
+class Server:
+    """A running server: its process, a client of it, and what it has logged."""
+
+    process: subprocess.Popen[str]
+    client: httpx.Client
+    port: int
+    log: list[str]
+
+
+Start = Callable[..., Server]
+
+
+@pytest.fixture(scope="module")
+def start(folder: ModelFolder) -> Iterator[Start]:
+    """Start servers by options; they are stopped at the end."""
+    started: list[Server] = []
+
+    def begin(*options: str, token: str = "") -> Server:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        process = subprocess.Popen(
+            [
+                sys.executable, "-c", "from marsad.cli import main; main()", "serve",
+                str(folder.path), "--port", str(port), *options,
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "MARSAD_TOKEN": token},
+        )  # fmt: skip
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        server = Server(process, client, port, [])
+        threading.Thread(
+            target=lambda: server.log.extend(process.stderr or ()), daemon=True
+        ).start()
+        started.append(server)
+        for _ in range(600):
+            try:
+                client.get("/readyz").raise_for_status()
+            except httpx.TransportError:
+                assert process.poll() is None, server.log
+                time.sleep(0.1)
+            else:
+                return server
+        raise AssertionError(server.log)
+
+    yield begin
+    for server in started:
+        server.client.close()
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture(scope="module")
+def server(start: Start) -> Server:
+    options = {"--max-body": 200_000, "--max-documents": 8, "--max-words": 2000}
+    return start(*(str(part) for pair in options.items() for part in pair))
+
+
+def test_records_are_those_of_the_library(
+    server: Server, folder: ModelFolder, documents: list[Document]
+):
+    given = [{"id": d.id, "text": d.text, "meta": {"year": 2021}} for d in documents[:5]]
+    answer = server.client.post("/v1/predict", json={"documents": given}).raise_for_status()
+    nlp = marsad.load(folder.path)
+    asked = (Document(d["id"], d["text"], meta=d["meta"]) for d in given)
+    assert answer.json()["documents"] == [json.loads(d.to_json()) for d in nlp.pipe(asked)]
+    one = server.client.post("/v1/predict", json=given[0]).raise_for_status()
+    assert one.json()["documents"] == answer.json()["documents"][:1]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (b"{", 422, "JSON decode error"),
+        (b"[]", 422, "valid dictionary"),
+        (b"{}", 422, "either `text` or `documents`"),
+        (b'{"text": 1}', 422, "body.text: "),
+        (b'{"text": "x", "texts": []}', 422, "body.texts: "),
+        (b'{"documents": [{"id": "x"}]}', 422, "body.documents.0.text: Field required"),
+        (b'{"text": "\\ud800"}', 422, "body.text: "),
+        (b"\xff\xfe", None, ""),
+        (b'{"text": "' + b"x" * 200_000 + b'"}', 413, "200,000 bytes"),
+        (json.dumps({"text": "كلمة " * 2001}).encode(), 422, "2,001 words are more than 2,000"),
+        (json.dumps({"documents": [{"text": "x"}] * 9}).encode(), 422, "9 are more than 8"),
+        (
+            json.dumps({"text": "x", "meta": {"a": json.loads("[" * 150 + "]" * 150)}}).encode(),
+            422,
+            "more than 100 brackets",
+        ),
+        (b'{"text": "x", "meta": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001, None, ""),
+    ],
+)
+def test_a_bad_request_gets_a_problem(server: Server, body: bytes, status: int | None, detail: str):
+    headers = {"Content-Type": "application/json"}
+    answer = server.client.post("/v1/predict", content=body, headers=headers)
+    assert answer.headers["content-type"] == "application/problem+json"
+    if status:
+        assert answer.status_code == status
+    assert 400 <= answer.status_code < 500
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["title"]
+    assert detail in problem["detail"]
+
+
+def test_a_body_in_chunks_is_bounded_too(server: Server):
+    def chunks() -> Iterator[bytes]:
+        yield b'{"text": "'
+        for _ in range(100):
+            yield b"x" * 10_000
+        yield b'"}'
+
+    headers = {"Content-Type": "application/json"}
+    answer = server.client.post("/v1/predict", content=chunks(), headers=headers)
+    assert answer.status_code == 413
+
+
+def test_neither_problems_nor_the_log_hold_text(server: Server):
+    for body in (
+        {"text": SECRET, "x": SECRET},
+        {"documents": [{"text": [SECRET]}]},
+        {"text": SECRET},
+    ):
+        answer = server.client.post("/v1/predict", json=body)
+        assert answer.status_code == 200 or SECRET not in answer.text
+    deadline = time.monotonic() + 10
+    while not any('"documents": 1' in line for line in server.log):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert not any(SECRET in line for line in server.log)
+    line = json.loads(server.log[-1])
+    assert {"request", "method", "path", "status", "seconds"} <= set(line)
+
+
+def test_a_stream_is_answered_line_by_line(
+    server: Server, folder: ModelFolder, documents: list[Document]
+):
+    lines = [json.dumps({"id": d.id, "text": d.text}) for d in documents[:30]]
+    lines[3], lines[7] = '{"id": "x"}', "nonsense"
+    lines.insert(10, "")
+    answer = server.client.post("/v1/predict/stream", content="\n".join(lines).encode())
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    found = [json.loads(line) for line in answer.text.splitlines()]
+    nlp = marsad.load(folder.path)
+    read = {d.id: json.loads(nlp(Document(d.id, d.text)).to_json()) for d in documents[:30]}
+    expected = [read[d.id] for i, d in enumerate(documents[:30]) if i not in (3, 7)]
+    assert [line for line in found if "problem" not in line] == expected
+    problems = {line["line"]: line["problem"]["status"] for line in found if "problem" in line}
+    assert problems == {4: 422, 8: 422}
+
+
+def test_a_stream_answers_while_lines_are_still_sent(server: Server):
+    def chunk(line: dict[str, str]) -> bytes:
+        body = json.dumps(line).encode() + b"\n"
+        return b"%x\r\n%s\r\n" % (len(body), body)
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
+        line.sendall(
+            b"POST /v1/predict/stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        for _ in range(20):
+            line.sendall(chunk({"text": TEXT}))
+        found = b""
+        while b'"id": "5"' not in found:
+            found += line.recv(4096)
+        line.sendall(chunk({"text": TEXT, "id": "last"}) + b"0\r\n\r\n")
+        while received := line.recv(4096):
+            found += received
+    ids = re.findall(rb'{"id": "(\w+)"', found)
+    assert ids == [*(b"%d" % i for i in range(1, 21)), b"last"]
+
+
+def test_a_line_too_long_ends_a_stream_with_a_problem(server: Server):
+    lines = [json.dumps({"text": TEXT}), json.dumps({"text": "x" * 300_000}), "{}"]
+    answer = server.client.post("/v1/predict/stream", content="\n".join(lines).encode())
+    first, last = (json.loads(line) for line in answer.text.splitlines())
+    assert first["text"] == TEXT
+    assert last["line"] == 2
+    assert last["problem"]["status"] == 413
+
+
+def test_labels_card_and_figures(server: Server):
+    labels = server.client.get("/v1/labels").json()
+    assert [own["name"] for own in labels["entities"]] == list(scheme().entity_names)
+    assert [own["name"] for own in labels["events"]] == list(scheme().event_names)
+    assert server.client.get("/v1/card").status_code == 404  # this model was not evaluated
+    assert server.client.get("/healthz").json() == {"status": "ok"}
+    server.client.post("/v1/predict", json={"text": TEXT})
+    text = server.client.get("/metrics").text
+    assert re.search(r'marsad_requests_total\{path="/v1/predict",status="200"\} [1-9]', text)
+    assert float(re.findall(r"^marsad_words_total (\S+)$", text, re.MULTILINE)[0]) >= 9
+    assert "marsad_waiting_words 0.0" in text
+    assert server.client.get("/docs").status_code == 200
+    assert "/v1/predict/stream" in server.client.get("/openapi.json").json()["paths"]
+
+
+def test_the_open_inference_protocol(server: Server, folder: ModelFolder):
+    client = server.client
+    assert client.get("/v2/health/live").json() == {"live": True}
+    assert client.get("/v2/health/ready").json() == {"ready": True}
+    assert client.get("/v2/models/tiny/ready").json() == {"name": "tiny", "ready": True}
+    assert client.get("/v2/models/tiny").json()["inputs"] == [
+        {"name": "text", "datatype": "BYTES", "shape": [-1]}
+    ]
+    assert client.get("/v2/models/other").status_code == 404
+    tensor = {"name": "text", "datatype": "BYTES", "shape": [2], "data": [TEXT, "درعا"]}
+    answer = client.post("/v2/models/tiny/infer", json={"id": "7", "inputs": [tensor]}).json()
+    assert answer["id"] == "7"
+    (output,) = answer["outputs"]
+    assert output["shape"] == [2]
+    nlp = marsad.load(folder.path)
+    expected = [nlp(Document(str(i), text)) for i, text in enumerate(tensor["data"])]
+    assert output["data"] == [document.to_json() for document in expected]
+    for wrong in ({"name": "x"}, {"datatype": "FP32"}, {"shape": [3]}, {"data": [1, 2]}):
+        refused = client.post("/v2/models/tiny/infer", json={"inputs": [{**tensor, **wrong}]})
+        assert refused.status_code == 422
+
+
+def test_what_is_no_http_does_not_stop_the_server(server: Server):
+    for garbage in (b"\x00\xff" * 100 + b"\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"POST"):
+        with socket.create_connection(("127.0.0.1", server.port)) as line:
+            line.sendall(garbage)
+    assert server.client.get("/readyz").status_code == 200
+
+
+def test_a_token_is_asked_for_where_there_is_one(start: Start):
+    client = start(token="a-token").client
+    assert client.get("/readyz").status_code == 200
+    for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "a-token"}):
+        answer = client.post("/v1/predict", json={"text": TEXT}, headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert client.get("/metrics", headers=headers).status_code == 401
+    headers = {"Authorization": "Bearer a-token"}
+    assert client.post("/v1/predict", json={"text": TEXT}, headers=headers).status_code == 200
+
+
+def test_overload_is_answered_by_429_and_never_by_a_wrong_record(start: Start, folder: ModelFolder):
+    server = start("--max-waiting", "3000", "--at-once", "2")
+    text = " ".join([TEXT] * 200)
+    expected = json.loads(marsad.load(folder.path)(text).to_json())["entities"]
+
+    def ask(_: int) -> httpx.Response:
+        return server.client.post("/v1/predict", json={"text": text})
+
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(ask, range(24)))
+    statuses = {answer.status_code for answer in answers}
+    assert statuses == {200, 429}
+    for answer in answers:
+        if answer.status_code == 200:
+            assert answer.json()["documents"][0]["entities"] == expected
+        else:
+            assert int(answer.headers["retry-after"]) >= 1
+    assert ask(0).status_code == 200
+
+
+def test_sigterm_lets_accepted_requests_be_answered(start: Start):
+    server = start()
+    text = " ".join([TEXT] * 2000)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(server.client.post, "/v1/predict", json={"text": text})
+        while "marsad_waiting_words 0.0" in httpx.get(f"{server.client.base_url}/metrics").text:
+            assert not answer.done()
+            time.sleep(0.01)
+        server.process.send_signal(signal.SIGTERM)
+        assert answer.result(60).status_code == 200
+    assert len(answer.result().json()["documents"][0]["text"]) == len(text)
+    server.process.wait(30)
+    with pytest.raises(httpx.TransportError):
+        server.client.get("/readyz")
