@@ -317,7 +317,7 @@ def test_damaged_weights_are_one_clear_line(
     (tmp_path / "config.json").write_text(
         json.dumps(config | {"num_hidden_layers": 4}), encoding="utf-8"
     )
-    with pytest.raises(ModelError, match=r"lacks encoder\.layer\.3"):
+    with pytest.raises(ModelError, match=r"lacks 16 weights, encoder\.layer\.3"):
         load_encoder(str(tmp_path))
     (tmp_path / "model.int8.safetensors").write_bytes(b"broken")
     with pytest.raises(ModelError, match="cannot be read"):
