@@ -8,13 +8,13 @@ from marsad.bench_reading.measuring import LENGTHS, Length, Reading, measure_len
 from marsad.bench_reading.peak import int8_peak, work
 from marsad.bench_reading.ways import our_ways
 from marsad.cli import run
-from marsad.config import RunConfig
 from marsad.document import Document
 from marsad.export import export
 from marsad.machine import describe_machine
 from marsad.model_folder import ModelFolder
 from marsad.text.words import count_words
 from marsad.training import train
+from tests.runs import ANY_LOSS, tiny_run
 
 SENTENCE = "قصفت طائرة مسيرة مقرا للشرطة في درعا صباح الثلاثاء."
 
@@ -23,16 +23,8 @@ SENTENCE = "قصفت طائرة مسيرة مقرا للشرطة في درعا �
 def folder(
     tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> ModelFolder:
-    config = {
-        "name": "tiny",
-        "encoder": str(tiny_encoder),
-        "output": tmp_path_factory.mktemp("bench") / "tiny",
-        "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
-        "window": {"max_tokens": 96, "overlap": 8},
-        "train": {"epochs": 1, "learning_rate": 3e-3},
-        "export": {"max_entity_loss": 1.0, "max_event_loss": 1.0, "max_flips": 1.0},
-    }
-    made = train(RunConfig.model_validate(config))
+    output = tmp_path_factory.mktemp("bench") / "tiny"
+    made = train(tiny_run(tiny_encoder, tiny_corpus, output, export=ANY_LOSS))
     export(made)
     return made
 

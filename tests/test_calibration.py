@@ -39,6 +39,7 @@ from marsad.model_folder import ModelFolder
 from marsad.runtime import load
 from marsad.thresholds import fit_thresholds
 from marsad.training import train
+from tests.runs import tiny_run
 
 NAMES = scheme().event_names
 TYPES = len(NAMES)
@@ -57,15 +58,9 @@ def model(
     tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> ModelFolder:
     """A model that has learnt next to nothing."""
-    config = {
-        "name": "tiny",
-        "encoder": str(tiny_encoder),
-        "output": tmp_path_factory.mktemp("runs") / "tiny",
-        "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
-        "window": {"max_tokens": 96, "overlap": 8},
-        "train": {"epochs": 0.1, "learning_rate": 1e-3},
-    }
-    return train(RunConfig.model_validate(config))
+    output = tmp_path_factory.mktemp("runs") / "tiny"
+    options = {"epochs": 0.1, "learning_rate": 1e-3}
+    return train(tiny_run(tiny_encoder, tiny_corpus, output, train=options))
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 
 import marsad
 from marsad.cli import run
-from marsad.config import RunConfig
 from marsad.corpus import read_corpus
 from marsad.document import Document
 from marsad.errors import ConfigError, DataError
@@ -24,19 +23,13 @@ from marsad.outputs import WRITERS, check_outputs, remove_leftovers
 from marsad.predicting import GROUP, predict_into
 from marsad.reader import Reader
 from marsad.training import train
+from tests.runs import tiny_run
 
 
 @pytest.fixture(scope="module")
 def model(tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = {
-        "name": "tiny",
-        "encoder": str(tiny_encoder),
-        "output": tmp_path_factory.mktemp("model") / "tiny",
-        "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
-        "window": {"max_tokens": 96, "overlap": 8},
-        "train": {"epochs": 1, "learning_rate": 3e-3},
-    }
-    return train(RunConfig.model_validate(config)).path
+    output = tmp_path_factory.mktemp("model") / "tiny"
+    return train(tiny_run(tiny_encoder, tiny_corpus, output)).path
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from marsad.model_folder import ModelFolder, read_settings
 from marsad.modeling import load_model
 from marsad.split import split, write_half
 from marsad.training import train
+from tests.runs import tiny_run
 
 SENTENCE = "قصفت طائرة مسيرة مقرا للشرطة في درعا صباح الثلاثاء."
 
@@ -26,16 +27,9 @@ def folder(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> ModelFolder:
     """A joint model with a CRF."""
-    config = {
-        "name": "tiny",
-        "encoder": str(tiny_encoder),
-        "output": tmp_path_factory.mktemp("split") / "tiny",
-        "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
-        "window": {"max_tokens": 96, "overlap": 8},
-        "model": {"crf": True, "pooling": request.param},
-        "train": {"epochs": 1, "learning_rate": 3e-3},
-    }
-    return train(RunConfig.model_validate(config))
+    output = tmp_path_factory.mktemp("split") / "tiny"
+    model = {"crf": True, "pooling": request.param}
+    return train(tiny_run(tiny_encoder, tiny_corpus, output, model=model))
 
 
 @pytest.fixture

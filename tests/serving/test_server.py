@@ -18,12 +18,12 @@ import httpx
 import pytest
 
 import marsad
-from marsad.config import RunConfig
 from marsad.document import Document
 from marsad.export import export
 from marsad.labels import scheme
 from marsad.model_folder import ModelFolder
 from marsad.training import train
+from tests.runs import tiny_run
 
 SECRET = "سرّيّ للغاية"
 TEXT = "قصفت طائرة مسيرة مقرا للشرطة في درعا صباح الثلاثاء."
@@ -33,15 +33,8 @@ TEXT = "قصفت طائرة مسيرة مقرا للشرطة في درعا صب�
 def folder(
     tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> ModelFolder:
-    config = {
-        "name": "tiny",
-        "encoder": str(tiny_encoder),
-        "output": tmp_path_factory.mktemp("serve") / "tiny",
-        "data": {s: str(tiny_corpus / f"{s}.jsonl") for s in ("train", "dev", "test")},
-        "window": {"max_tokens": 96, "overlap": 8},
-        "train": {"epochs": 1, "learning_rate": 3e-3},
-    }
-    made = train(RunConfig.model_validate(config))
+    output = tmp_path_factory.mktemp("serve") / "tiny"
+    made = train(tiny_run(tiny_encoder, tiny_corpus, output))
     export(made, int8=False)
     return made
 
