@@ -7,7 +7,7 @@ person should look at.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -154,6 +154,11 @@ def _check_entities(doc: Document) -> Iterator[str]:
     _, misfits = tag_words(doc.text, find_words(doc.text), sound, scheme().tags)
     for entity, reason in misfits:
         yield f"entity {entity.start}..{entity.end} {doc.mention(entity)!r} {reason}"
+
+
+def is_sound_entity(document: Document, entity: Entity) -> bool:
+    """Say whether an annotated document may hold a mention, whatever others it holds."""
+    return not any(_check_entities(replace(document, entities=(entity,))))
 
 
 def check_proclitics(by_file: Mapping[Path, Sequence[Placed]]) -> list[Problem]:

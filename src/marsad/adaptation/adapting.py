@@ -21,6 +21,7 @@ from marsad.adaptation.distillation import PairCollator, VectorDistillation
 from marsad.adaptation.masking import MaskCollator, MaskedWords
 from marsad.adaptation.settings import AdaptConfig
 from marsad.adaptation.stages import run_stage
+from marsad.adaptation.teaching import learn_labels, taught_by
 from marsad.adaptation.texts import TextSource
 from marsad.adaptation.transfer import new_pieces, with_vocabulary
 from marsad.adaptation.vocabulary import learn_vocabulary
@@ -35,7 +36,7 @@ from marsad.text.cleaning import CLEANINGS
 
 log = logging.getLogger(__name__)
 
-STAGES = ("vocabulary", "vectors", "masking")
+STAGES = ("vocabulary", "vectors", "masking", "teaching")
 _DONE = "encoder.safetensors"  # in the folder of a stage once it is done
 _TEXT = Features({"text": Value("string")})
 
@@ -81,6 +82,9 @@ def adapt(config: AdaptConfig, *, watch: Watch = _unwatched) -> Encoder:
     if config.masking:
         _learnt(encoder, config, "masking", partial(_learn_masked, config, encoder, watch))
         watch("masking", encoder)
+    if config.teaching:
+        _learnt(encoder, config, "teaching", partial(_learn_labels, config, encoder))
+        watch("teaching", encoder)
     return encoder
 
 
@@ -242,6 +246,11 @@ def _both_blocks(config: AdaptConfig, tokenizers: Sequence[Tokenizer]) -> tuple[
     return learnt, apart
 
 
+def _learn_labels(config: AdaptConfig, encoder: Encoder) -> None:
+    assert config.teaching
+    learn_labels(config.teaching, encoder, source_of(config), _open(config, "teaching").path)
+
+
 class _Epochs(TrainerCallback):
     """Tells a collator which epoch it masks for, so that no text is always masked alike."""
 
@@ -286,6 +295,7 @@ def _record(config: AdaptConfig, stage: str) -> dict[str, object]:
         **values,
         **_text_record(config),
         **({"base_files": files} if files else {}),
+        **(taught_by(config.teaching) if stage == "teaching" and config.teaching else {}),
     }
 
 

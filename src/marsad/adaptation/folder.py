@@ -19,12 +19,15 @@ from marsad.adaptation.adapting import (
     tokenizers_of,
     weights_of,
 )
+from marsad.adaptation.labelling import Labelled, read_labelled
 from marsad.adaptation.settings import AdaptConfig
+from marsad.adaptation.teaching import STUDENT
 from marsad.checkpoints import FOLDER
 from marsad.encoders import compact
 from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
 from marsad.files import atomic_write, read_records
 from marsad.model_folder import ModelFolder
+from marsad.repeats import best_scoring
 
 _BLOCKS_READ, _TOGETHER = 128, 8
 
@@ -56,10 +59,21 @@ class StageRecord:
 
 
 @dataclass(frozen=True)
+class TeachingRecord:
+    """What self-training did: what was labelled, the student's steps, seconds and dev scores."""
+
+    labelled: Labelled
+    steps: int
+    seconds: float
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class AdaptationRecord:
     """``adaptation.json``: what an adaptation measured.
 
-    ``texts`` are SHA-256 by file; ``words`` what blanks part in the blocks that were learnt from.
+    ``texts`` are SHA-256 by file; ``words`` what blanks part in the blocks that were learnt from,
+    both 0 where only labels were learnt.
     ``pieces_a_word`` is of the held-out text, of base and encoder; both read ``words_read`` of it,
     in ``seconds_read``, on ``device``. ``probes`` are dev scores of heads over the still encoder.
     """
@@ -74,6 +88,7 @@ class AdaptationRecord:
     device: str
     stages: Mapping[str, StageRecord]
     probes: Mapping[str, Mapping[str, float]]
+    teaching: TeachingRecord | None = None
 
 
 def save_encoder(
@@ -111,7 +126,9 @@ def _measure(
     base = load_encoder(config.base)
     sides = {"base": base, "encoder": encoder}
     both = [own.tokenizer.backend_tokenizer for own in sides.values()]
-    learnt = blocks_of(config, tokenizers_of(config, base, encoder), held_out=False)["text"]
+    in_blocks = config.vocabulary or config.masking
+    tokenizers = tokenizers_of(config, base, encoder)
+    learnt = blocks_of(config, tokenizers, held_out=False)["text"] if in_blocks else []
     apart = list(blocks_of(config, both, held_out=True)["text"])
     some = apart[:_BLOCKS_READ]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -130,6 +147,7 @@ def _measure(
             if getattr(config, stage)
         },
         probes=probes,
+        teaching=_teaching(stage_folder(config, "teaching")) if config.teaching else None,
     )
 
 
@@ -201,4 +219,15 @@ def _stage(log: Path) -> StageRecord:
         seconds=lines[-1]["seconds"],
         before=held_out[0]["eval_loss"],
         after=held_out[-1]["eval_loss"],
+    )
+
+
+def _teaching(folder: Path) -> TeachingRecord:
+    log = ModelFolder(folder / STUDENT)["log"]
+    last = [line for _, line in read_records(log)][-1]
+    return TeachingRecord(
+        labelled=read_labelled(folder),
+        steps=last["step"],
+        seconds=last["seconds"],
+        scores=best_scoring(ModelFolder(folder / STUDENT)),
     )

@@ -65,6 +65,26 @@ class MaskingConfig(StageConfig):
     show_steps: int = Field(0, ge=0, description="steps between probes; 0: one when it is done")
 
 
+class TeachingConfig(Section):
+    """Self-training: models label the texts, and the encoder learns what most of them say."""
+
+    models: tuple[Path, ...] = Field(min_length=1, description="model folders")
+    words: int = Field(
+        400_000, ge=1, description="words to label, of each text as many, of each article its lines"
+    )
+    article_words: int = Field(
+        250, ge=1, description="an article's later lines are left out beyond so many words"
+    )
+    run: Path = Field(
+        description="a run configuration: how labels are learnt, and the dev documents that "
+        "tell which checkpoint is best"
+    )
+    epochs: float = Field(1.0, gt=0, description="instead of the run's")
+    heads_windows: int = Field(
+        1000, ge=1, description="instead of the run's train.heads_first.windows"
+    )
+
+
 class ProbeConfig(Section):
     """What an encoder is worth as it stands: heads alone learn from its output."""
 
@@ -90,12 +110,13 @@ class AdaptConfig(Section):
     vocabulary: VocabularyConfig | None = None
     vectors: VectorsConfig | None = None
     masking: MaskingConfig | None = None
+    teaching: TeachingConfig | None = None
     probe: ProbeConfig | None = None
 
     @model_validator(mode="after")
     def _stages_fit(self) -> Self:
-        if not (self.vocabulary or self.masking):
-            raise ValueError("nothing to do: give vocabulary, masking or both")
+        if not (self.vocabulary or self.masking or self.teaching):
+            raise ValueError("nothing to do: give vocabulary, masking, teaching or several")
         if self.vectors and not self.vocabulary:
             raise ValueError("vectors: there are no new pieces without vocabulary; leave it out")
         return self

@@ -86,12 +86,18 @@ class TextSource:
         Raises:
             DataError: a text is missing or cannot be read.
         """
-        for text in self.texts:
-            articles = read_articles(locate(text, self.corpora))
-            parted = learnt_and_held_out(articles, self.held_out)
-            yield from paragraphs(
-                (own for own, apart in parted if apart is held_out), self.cleaning
-            )
+        for number in range(len(self.texts)):
+            yield from paragraphs(self.articles(number, held_out=held_out), self.cleaning)
+
+    def articles(self, number: int, *, held_out: bool = False) -> Iterator[str]:
+        """Yield what is learnt, or what is held out, of one of the texts, as it stands there.
+
+        Raises:
+            DataError: it is missing or cannot be read.
+        """
+        articles = read_articles(locate(self.texts[number], self.corpora))
+        parted = learnt_and_held_out(articles, self.held_out)
+        return (own for own, apart in parted if apart is held_out)
 
     def digests(self) -> Mapping[str, str]:
         """Return the SHA-256 of each file.

@@ -1,0 +1,78 @@
+"""Self-training, second half: a model of ours learns the labels, and its encoder is kept."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from marsad.adaptation.labelling import label_texts, teachers_of
+from marsad.adaptation.settings import TeachingConfig
+from marsad.adaptation.texts import TextSource
+from marsad.config import RunConfig, load_config, with_values
+from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
+from marsad.modeling import without_pooler
+from marsad.processes import this_process
+from marsad.repeats import train_once
+
+STUDENT = "student"
+
+
+def learn_labels(
+    options: TeachingConfig, encoder: Encoder, source: TextSource, folder: Path
+) -> None:
+    """Let an encoder learn what models say of texts; what is killed goes on when called again.
+
+    Args:
+        options: the models, and the run that learns from them.
+        encoder: begins it, and has the weights that come of it when it is done.
+        source: the texts.
+        folder: of the stage.
+
+    Raises:
+        DataError: a text is missing or cannot be read.
+        ModelError: a model cannot be loaded.
+        TrainingError: the loss became no number, or memory or disk ran out.
+    """
+    with this_process().main_process_first():
+        begun = _saved(encoder, folder)
+        labelled = label_texts(options, source, folder)
+    run = student_run(options, encoder=begun, labelled=labelled, output=folder / STUDENT)
+    student = load_encoder(str(train_once(run).path))
+    encoder.model.load_state_dict(without_pooler(student.model).state_dict())
+
+
+def student_run(
+    options: TeachingConfig, *, encoder: Path, labelled: Path, output: Path
+) -> RunConfig:
+    """Return the run that learns from a file of labels."""
+    return with_values(
+        load_config(options.run),
+        {
+            "encoder": str(encoder),
+            "cleaning": None,
+            "output": str(output),
+            "data.train": str(labelled),
+            "data.mixture": [],
+            "train.epochs": options.epochs,
+            "train.heads_first.windows": options.heads_windows,
+            "train.seeds": [],
+            "search": None,
+        },
+    )
+
+
+def taught_by(options: TeachingConfig) -> Mapping[str, object]:
+    """Return what the stage's weights depend on, besides base and texts."""
+    recipe = load_config(options.run).model_dump(mode="json", exclude={"output", "encoder"})
+    return {"teachers": teachers_of(options.models), "recipe": recipe}
+
+
+def _saved(encoder: Encoder, folder: Path) -> Path:
+    """Return the folder of an encoder as it begins, written once."""
+    begun, staged = folder / "encoder", folder / "saving"
+    if not begun.exists():
+        shutil.rmtree(staged, ignore_errors=True)
+        setattr(encoder.model.config, CLEANING_KEY, encoder.cleaning)
+        encoder.model.save_pretrained(staged)
+        encoder.tokenizer.save_pretrained(staged)
+        staged.rename(begun)
+    return begun

@@ -1,0 +1,69 @@
+"""Votes of several models on one text."""
+
+from marsad.adaptation.voting import vote
+from marsad.document import Document, Entity, Event, Sentence
+
+TEXT = "قصفت طائرات مدينة درعا. وصل وفد درعا إلى عمان."
+
+
+def answer(*entities: tuple[str, str], events: tuple[Event, ...] = ()) -> Document:
+    """Return what a model says: the first place of each surface, or the one after ``|``."""
+    found = []
+    for surface, label in entities:
+        lead, _, name = surface.rpartition("|")
+        start = TEXT.index(lead + name) + len(lead)
+        found.append(Entity(start, start + len(name), label, 0.5))
+    cut = TEXT.index(".") + 1
+    sentences = (Sentence(0, cut, events), Sentence(cut + 1, len(TEXT)))
+    return Document("d", TEXT, sentences, tuple(sorted(found)))
+
+
+def surfaces(document: Document) -> list[tuple[str, str]]:
+    return [(document.mention(e), e.label) for e in document.entities]
+
+
+def test_what_most_report_is_kept_and_the_rest_is_not():
+    voted = vote([answer(("عمان", "GPE")), answer(("عمان", "GPE")), answer(("وفد", "ORG"))])
+    assert surfaces(voted) == [("عمان", "GPE")]
+    assert voted.entities[0].score is None
+    assert voted.model is None
+
+
+def test_one_name_in_one_text_is_one_thing():
+    voted = vote(
+        [
+            answer(("مدينة |درعا", "GPE")),
+            answer(("مدينة |درعا", "GPE"), ("وفد |درعا", "GPE")),
+            answer(),
+        ]
+    )
+    assert surfaces(voted) == [("درعا", "GPE"), ("درعا", "GPE")]
+
+
+def test_of_mentions_that_overlap_the_one_with_more_votes_stays():
+    whole, part = ("مدينة درعا", "GPE"), ("مدينة |درعا", "GPE")
+    voted = vote([answer(part), answer(part), answer(whole), answer(whole), answer(part)])
+    assert surfaces(voted) == [("درعا", "GPE")]
+
+
+def test_a_mention_that_annotated_documents_must_not_hold_is_left_out():
+    voted = vote([answer(("درعا.", "GPE"))] * 3)
+    assert voted.entities == ()
+
+
+def test_events_are_those_of_most_with_their_usual_realis():
+    strike, other = "airstrike", "protest"
+    voted = vote(
+        [
+            answer(events=(Event(strike, "actual"), Event(other, "actual"))),
+            answer(events=(Event(strike, "planned"),)),
+            answer(events=(Event(strike, "actual"),)),
+        ]
+    )
+    assert voted.sentences[0].events == (Event(strike, "actual"),)
+    assert voted.sentences[1].events == ()
+
+
+def test_one_model_alone_is_believed():
+    voted = vote([answer(("عمان", "GPE"))])
+    assert surfaces(voted) == [("عمان", "GPE")]
