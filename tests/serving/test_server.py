@@ -1,102 +1,24 @@
 """A real server process with a tiny model, asked over the loopback."""
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 
 import marsad
 from marsad.document import Document
-from marsad.export import export
 from marsad.labels import scheme
 from marsad.model_folder import ModelFolder
-from marsad.training import train
-from tests.runs import tiny_run
+from tests.serving.servers import Server, Start
 
 SECRET = "سرّيّ للغاية"
 TEXT = "قصفت طائرة مسيرة مقرا للشرطة في درعا صباح الثلاثاء."
-
-
-@pytest.fixture(scope="module")
-def folder(
-    tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
-) -> ModelFolder:
-    output = tmp_path_factory.mktemp("serve") / "tiny"
-    made = train(tiny_run(tiny_encoder, tiny_corpus, output))
-    export(made, int8=False)
-    return made
-
-
-@dataclass
-class Server:
-    """A running server: its process, a client of it, and what it has logged."""
-
-    process: subprocess.Popen[str]
-    client: httpx.Client
-    port: int
-    log: list[str]
-
-
-Start = Callable[..., Server]
-
-
-@pytest.fixture(scope="module")
-def start(folder: ModelFolder) -> Iterator[Start]:
-    """Start servers by options; they are stopped at the end."""
-    started: list[Server] = []
-
-    def begin(*options: str, token: str = "") -> Server:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        process = subprocess.Popen(
-            [
-                sys.executable, "-c", "from marsad.cli import main; main()", "serve",
-                str(folder.path), "--port", str(port), *options,
-            ],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "MARSAD_TOKEN": token},
-        )  # fmt: skip
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-        server = Server(process, client, port, [])
-        threading.Thread(
-            target=lambda: server.log.extend(process.stderr or ()), daemon=True
-        ).start()
-        started.append(server)
-        for _ in range(600):
-            try:
-                client.get("/readyz").raise_for_status()
-            except httpx.TransportError:
-                assert process.poll() is None, server.log
-                time.sleep(0.1)
-            else:
-                return server
-        raise AssertionError(server.log)
-
-    yield begin
-    for server in started:
-        server.client.close()
-        server.process.kill()
-        server.process.wait()
-
-
-@pytest.fixture(scope="module")
-def server(start: Start) -> Server:
-    options = {"--max-body": 200_000, "--max-documents": 8, "--max-words": 2000}
-    return start(*(str(part) for pair in options.items() for part in pair))
 
 
 def test_records_are_those_of_the_library(

@@ -14,12 +14,12 @@ from marsad import __version__
 from marsad.labels import scheme
 from marsad.model_folder import ModelFolder
 from marsad.reader import Reader
-from marsad.serving import inference_protocol, streaming
+from marsad.serving import inference_protocol, pages, streaming
 from marsad.serving.guard import Guard
 from marsad.serving.limits import Limits
 from marsad.serving.problems import MEDIA_TYPE, add_handlers
 from marsad.serving.service import Service, service_of
-from marsad.serving.wire import Answered, Asked, Given
+from marsad.serving.wire import Answered, Asked, Described, Given
 
 _PROBLEM: dict[str, Any] = {"content": {MEDIA_TYPE: {}}}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -66,10 +66,13 @@ def create_app(
         summary="Entities and events in Arabic conflict news.",
         lifespan=living,
         responses=_PROBLEMS,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.service = service
     app.include_router(router)
     app.include_router(inference_protocol.router)
+    app.include_router(pages.router)
     add_handlers(app)
     app.add_middleware(Guard, limits=service.limits, measures=service.measures, token=token)
     if origins:
@@ -85,7 +88,7 @@ def create_app(
 @router.post("/v1/predict", response_model=Answered)
 async def predict(asked: Asked, request: Request) -> Response:
     """Read one document, or many; the records come in their order."""
-    read = await service_of(request).read(request, asked.given())
+    read = await service_of(request).read(request, asked.given(), abstain=asked.abstain)
     return JSONResponse({"documents": [document.to_record() for document in read]})
 
 
@@ -117,6 +120,21 @@ async def labels() -> dict[str, Any]:
         "realis": [asdict(value) for value in own.realis],
         "families": [asdict(family) for family in own.families],
     }
+
+
+@router.get("/v1/model")
+async def model(request: Request) -> Described:
+    """Describe the model, and what a request may ask of it."""
+    service = service_of(request)
+    stamp = service.reader.stamp
+    return Described(
+        name=stamp.name,
+        version=stamp.version,
+        digest=stamp.digest,
+        file=service.reader.source,
+        abstain=asdict(service.reader.calibration.abstain),
+        limits=asdict(service.limits),
+    )
 
 
 @router.get("/v1/card", response_class=Response, responses=_MARKDOWN)

@@ -29,8 +29,7 @@ class BusyError(Exception):
 class Desk:
     """Reads documents in threads, bounded by the words that wait."""
 
-    def __init__(self, reader: Reader, limits: Limits) -> None:
-        self.reader = reader
+    def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.waiting = 0
         self._pool = ThreadPoolExecutor(limits.at_once, thread_name_prefix="marsad-desk")
@@ -45,7 +44,7 @@ class Desk:
         """Read what is begun, and no more."""
         self._pool.shutdown(cancel_futures=True)
 
-    async def read(self, documents: Sequence[Document]) -> list[Document]:
+    async def read(self, documents: Sequence[Document], reader: Reader) -> list[Document]:
         """Return the documents, read, in order; what is given up while it waits is not read.
 
         Raises:
@@ -58,7 +57,7 @@ class Desk:
             self._begun = time.monotonic()
         self.waiting += sum(sizes)
         loop = asyncio.get_running_loop()
-        tasks = [loop.run_in_executor(self._pool, self.reader, own) for own in documents]
+        tasks = [loop.run_in_executor(self._pool, reader, own) for own in documents]
         for task, size in zip(tasks, sizes, strict=True):
             task.add_done_callback(partial(self._leave, size))
         try:

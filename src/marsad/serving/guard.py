@@ -13,13 +13,14 @@ import uuid
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from marsad.serving import pages
 from marsad.serving.limits import Limits
 from marsad.serving.measures import Measures
 from marsad.serving.problems import answer
 
 log = logging.getLogger("marsad.serve")
 
-OPEN = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
+OPEN = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", *pages.PATHS})
 STREAMS = frozenset({"/v1/predict/stream"})  # bounded by the line, not by the body
 
 

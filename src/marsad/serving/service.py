@@ -31,11 +31,18 @@ class Service:
     ready: bool = True
 
     def __post_init__(self) -> None:
-        self.desk = Desk(self.reader, self.limits)
+        self.desk = Desk(self.limits)
         self.measures = Measures(self.desk)
 
-    async def read(self, request: Request, documents: Sequence[Document]) -> list[Document]:
+    async def read(
+        self, request: Request, documents: Sequence[Document], *, abstain: float | None = None
+    ) -> list[Document]:
         """Read the documents of a request.
+
+        Args:
+            request: whose log line counts them.
+            documents: what is read.
+            abstain: probability below which is withheld; by default as the model says.
 
         Raises:
             DataError: they are too many or too long, or hold what cannot be written.
@@ -47,7 +54,8 @@ class Service:
                 "send them in several requests, or to /v1/predict/stream"
             )
         sizes = [self.check(document) for document in documents]
-        read = await self.desk.read(documents)
+        calibration = self.reader.calibration.abstaining(abstain)
+        read = await self.desk.read(documents, self.reader.calibrated(calibration))
         self._count(request, sizes)
         return read
 
@@ -60,7 +68,7 @@ class Service:
         size = self.check(document)
         while True:
             try:
-                (read,) = await self.desk.read([document])
+                (read,) = await self.desk.read([document], self.reader)
             except BusyError as busy:
                 await asyncio.sleep(min(busy.seconds, _PATIENCE))
             else:

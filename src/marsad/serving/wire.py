@@ -46,6 +46,12 @@ class Asked(BaseModel):
     id: Text = Field("", max_length=1000)
     meta: Meta = Field(default_factory=dict)
     documents: list[Given] | None = None
+    abstain: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Withhold what is less probable; by default as the model's calibration says.",
+    )
 
     @model_validator(mode="after")
     def _one_or_many(self) -> "Asked":
@@ -67,6 +73,17 @@ class Answered(BaseModel):
     """The records, in the order of the documents."""
 
     documents: list[dict[str, Any]]
+
+
+class Described(BaseModel):
+    """The model that a server has: which it is, what it withholds, and what a request may ask."""
+
+    name: str
+    version: str
+    digest: str
+    file: str
+    abstain: dict[str, float]
+    limits: dict[str, float]
 
 
 class Tensor(BaseModel):
