@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow stress fuzz bench bench-train format clean
+.PHONY: help run test test-slow stress fuzz bench bench-train load-test screenshots format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ bench: $(MODEL)/model.int8.onnx  ## reading speed against two pipelines of trans
 
 bench-train: .venv/run.stamp  ## training speed against transformers' own recipe; takes an hour on two cores
 	$(BIN)/python train/bench_training.py
+
+load-test: $(MODEL)/model.int8.onnx .venv/dev.stamp  ## 32 clients at a server of the model for 90 seconds, and SIGTERM in the middle
+	$(BIN)/python -m tests.load $(MODEL)
+
+screenshots: $(MODEL)/model.int8.onnx .venv/dev.stamp  ## pictures of the server's page over the model, into docs/
+	MARSAD_SCREENSHOTS=docs MARSAD_SCREENSHOTS_MODEL=$(MODEL) $(BIN)/pytest -q tests/serving/test_page.py -k wider
 
 format: .venv/dev.stamp  ## let ruff mend and format the code
 	$(BIN)/ruff check --fix .

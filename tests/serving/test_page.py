@@ -13,7 +13,7 @@ import pytest
 from marsad.labels import scheme
 from marsad.model_folder import ModelFolder
 from tests.conftest import ROOT
-from tests.serving.servers import Server, Start
+from tests.serving.servers import Server, Start, start_server
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -285,20 +285,28 @@ def test_the_api_is_described_without_a_cdn(page: Page, server: Server):
     page.wait_for_selector('[data-path="/v1/predict/stream"]')
 
 
+@pytest.fixture(scope="module")
+def pictured(server: Server) -> Iterator[Server]:
+    """The server that pictures are taken of: of the model that is named, if one is."""
+    if not (model := os.environ.get("MARSAD_SCREENSHOTS_MODEL")):
+        yield server
+        return
+    own = start_server(Path(model))
+    yield own
+    own.stop()
+
+
 @pytest.mark.parametrize("width", [1200, 390], ids=["wide", "narrow"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_window(
-    browser: sync_api.Browser, server: Server, width: int, scheme: str
+    browser: sync_api.Browser, pictured: Server, width: int, scheme: str
 ):
     """And a picture of it, into the folder that MARSAD_SCREENSHOTS names."""
-    pictures = os.environ.get("MARSAD_SCREENSHOTS")
-    address = os.environ.get("MARSAD_SERVER", server.address) if pictures else server.address
     page = browser.new_page(viewport={"width": width, "height": 1000}, color_scheme=scheme)
-    page.goto(address)
+    page.goto(pictured.address)
     read(page, ARTICLE)
-    overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert overflow <= 0
-    if pictures:
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    if folder := os.environ.get("MARSAD_SCREENSHOTS"):
         name = f"page-{'wide' if width > 500 else 'narrow'}-{scheme}.png"
-        page.screenshot(path=Path(pictures) / name)
+        page.screenshot(path=Path(folder) / name)
     page.close()

@@ -17,18 +17,9 @@ from marsad.reader import Reader
 from marsad.serving import inference_protocol, pages, streaming
 from marsad.serving.guard import Guard
 from marsad.serving.limits import Limits
-from marsad.serving.problems import MEDIA_TYPE, add_handlers
+from marsad.serving.problems import add_handlers, described
 from marsad.serving.service import Service, service_of
 from marsad.serving.wire import Answered, Asked, Described, Given
-
-_PROBLEM: dict[str, Any] = {"content": {MEDIA_TYPE: {}}}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: {"description": "The token is missing or wrong.", **_PROBLEM},
-    413: {"description": "The body is too large.", **_PROBLEM},
-    422: {"description": "The request is not as described, or asks too much.", **_PROBLEM},
-    429: {"description": "Too many words wait; Retry-After says how long.", **_PROBLEM},
-    503: {"description": "Not answered in time, or the server is stopping.", **_PROBLEM},
-}
 
 _MARKDOWN: dict[int | str, dict[str, Any]] = {200: {"content": {"text/markdown": {}}}}
 
@@ -65,7 +56,7 @@ def create_app(
         version=__version__,
         summary="Entities and events in Arabic conflict news.",
         lifespan=living,
-        responses=_PROBLEMS,
+        responses=described(401, 413, 422, 429, 503),
         docs_url=None,
         redoc_url=None,
     )
@@ -137,7 +128,7 @@ async def model(request: Request) -> Described:
     )
 
 
-@router.get("/v1/card", response_class=Response, responses=_MARKDOWN)
+@router.get("/v1/card", response_class=Response, responses={**_MARKDOWN, **described(404)})
 async def card(request: Request) -> Response:
     """Return the model's card: what it was made of, how good it is and what it is not for."""
     path = service_of(request).folder["card"]

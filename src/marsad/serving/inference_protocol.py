@@ -11,12 +11,14 @@ from starlette.exceptions import HTTPException
 
 from marsad import __version__
 from marsad.document import Document
+from marsad.serving.problems import described
 from marsad.serving.service import Service, service_of
 from marsad.serving.wire import Inference
 
 INPUT, OUTPUT, STRINGS = "text", "record", "BYTES"
 
 router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+_NO_MODEL = described(404)
 
 
 def the_model(name: str, request: Request, version: str | None = None) -> Service:
@@ -48,8 +50,8 @@ async def ready(request: Request) -> dict[str, bool]:
     return {"ready": True}
 
 
-@router.get("/models/{name}")
-@router.get("/models/{name}/versions/{version}")
+@router.get("/models/{name}", responses=_NO_MODEL)
+@router.get("/models/{name}/versions/{version}", responses=_NO_MODEL)
 async def model(service: Service = Depends(the_model)) -> dict[str, Any]:
     """Describe the model."""
     tensor = {"datatype": STRINGS, "shape": [-1]}
@@ -62,15 +64,15 @@ async def model(service: Service = Depends(the_model)) -> dict[str, Any]:
     }
 
 
-@router.get("/models/{name}/ready")
-@router.get("/models/{name}/versions/{version}/ready")
+@router.get("/models/{name}/ready", responses=_NO_MODEL)
+@router.get("/models/{name}/versions/{version}/ready", responses=_NO_MODEL)
 async def model_ready(service: Service = Depends(the_model)) -> dict[str, Any]:
     """Say that the model is loaded."""
     return {"name": service.reader.stamp.name, "ready": True}
 
 
-@router.post("/models/{name}/infer")
-@router.post("/models/{name}/versions/{version}/infer")
+@router.post("/models/{name}/infer", responses=_NO_MODEL)
+@router.post("/models/{name}/versions/{version}/infer", responses=_NO_MODEL)
 async def infer(
     inference: Inference, request: Request, service: Service = Depends(the_model)
 ) -> dict[str, Any]:

@@ -15,6 +15,32 @@ from marsad.serving.desk import BusyError
 
 MEDIA_TYPE = "application/problem+json"
 
+_MEANINGS = {
+    401: "The token is missing or wrong.",
+    404: "There is no such thing here.",
+    413: "The body is too large.",
+    422: "The request is not as described, or asks too much.",
+    429: "Too many words wait; Retry-After says how long.",
+    503: "Not answered in time, or the server is stopping.",
+}
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+    "required": ["title", "status", "detail"],
+}
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of answers with these statuses."""
+    return {
+        status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+        for status in statuses
+    }
+
 
 def problem(status: int, detail: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return a problem; ``more`` are members of its own."""

@@ -37,10 +37,22 @@ class Given(BaseModel):
         return Document(id=self.id or str(number), text=self.text, meta=self.meta)
 
 
+def _either(schema: dict[str, Any]) -> None:
+    """Let a schema say that there is either a text or documents, which have names of their own."""
+    for name in ("text", "documents"):
+        given, _null = schema["properties"][name].pop("anyOf")
+        schema["properties"][name] = given
+    unnamed = {"id": {"maxLength": 0}, "meta": {"maxProperties": 0}}
+    schema["oneOf"] = [
+        {"required": ["text"], "not": {"required": ["documents"]}},
+        {"required": ["documents"], "not": {"required": ["text"]}, "properties": unnamed},
+    ]
+
+
 class Asked(BaseModel):
     """One document (``text``), or many (``documents``)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_either)
 
     text: Text | None = None
     id: Text = Field("", max_length=1000)
