@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,22 @@ def _read_text(path: Path, id_: str) -> Given:
 
 
 def _read_lines(path: Path) -> Iterator[Given]:
-    """Yield the documents of a JSON Lines file; what is marked in them already is left out."""
+    return read_lines(path, 0, 1, None)
+
+
+def read_lines(path: Path, offset: int, first: int, count: int | None) -> Iterator[Given]:
+    """Yield the documents of a JSON Lines file; what is marked in them already is left out.
+
+    Args:
+        path: the file.
+        offset: the byte that a line begins at.
+        first: the number of that line.
+        count: so many lines are read; None for all.
+    """
     try:
         with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
+            lines.seek(offset)
+            for number, line in enumerate(islice(lines, count), start=first):
                 if line.strip():
                     yield _read_line(line, number, f"{path}:{number}")
     except OSError as error:
@@ -137,7 +150,16 @@ def _read_line(line: bytes, number: int, where: str) -> Given:
 
 
 def _read_parquet(path: Path) -> Iterator[Given]:
+    return read_rows(path, 0, None)
+
+
+def read_rows(path: Path, first: int, count: int | None) -> Iterator[Given]:
     """Yield the rows of a parquet file with the columns ``id`` and ``text``.
+
+    Args:
+        path: the file.
+        first: how many rows are left out before.
+        count: so many are read; None for all.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -154,15 +176,25 @@ def _read_parquet(path: Path) -> Iterator[Given]:
                 many = "no" if wrong[0] not in names else "more than one"
                 yield _rejected(str(path), f"{many} column {', '.join(wrong)}")
                 return
-            row = 0
-            for batch in file.iter_batches(_ROWS, columns=["id", "text"]):
+            end = file.metadata.num_rows if count is None else first + count
+            row, groups = _groups_upto(file, first, end)
+            for batch in file.iter_batches(_ROWS, row_groups=groups, columns=["id", "text"]):
                 # one value at a time, for a text that is not UTF-8 would spoil its column
                 for id_, text in zip(batch.column("id"), batch.column("text"), strict=True):
                     row += 1
-                    yield _row(f"{path}:{row}", id_, text)
+                    if first < row <= end:
+                        yield _row(f"{path}:{row}", id_, text)
     except (ArrowException, OSError, UnicodeDecodeError) as error:
         what = (str(error).splitlines() or [type(error).__name__])[0]
         yield _rejected(str(path), f"not parquet, or damaged ({what})")
+
+
+def _groups_upto(file: Any, first: int, end: int) -> tuple[int, list[int]]:  # noqa: ANN401
+    """Return the groups of a parquet file that hold rows of a range, and the rows before them."""
+    sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    ends = list(accumulate(sizes, initial=0))
+    groups = [i for i in range(len(sizes)) if ends[i] < end and first < ends[i + 1]]
+    return (ends[groups[0]] if groups else 0), groups
 
 
 def _row(where: str, id_: Any, text: Any) -> Given:  # noqa: ANN401

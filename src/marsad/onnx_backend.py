@@ -29,11 +29,13 @@ class Execution:
     ``threads`` are the cores that share a window of about a hundred words, while the others read
     other windows: 1 reads most in a given time, all cores answer a single short text soonest.
     ``provider`` is one of onnxruntime's, without "ExecutionProvider": ``CPU``, ``CUDA``,
-    ``OpenVINO``, ``Tensorrt`` and so on, as the installed onnxruntime has them.
+    ``OpenVINO``, ``Tensorrt`` and so on, as the installed onnxruntime has them. ``cores`` are those
+    that may be used; None for all that this process has.
     """
 
     threads: int = 1
     provider: str = CPU
+    cores: int | None = None
 
     def check(self) -> None:
         """Check that it can be had.
@@ -70,7 +72,7 @@ class OnnxBackend:
         how.check()
         alone = how.provider == CPU
         self.batch_tokens = 0 if alone else _DEVICE_TOKENS
-        self.workers = max(1, available_cores() // how.threads) if alone else 1
+        self.workers = max(1, (how.cores or available_cores()) // how.threads) if alone else 1
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = how.threads

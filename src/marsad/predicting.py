@@ -67,7 +67,7 @@ def predict_into(
             can.
     """
     with _alone(outputs):
-        journal = Journal(outputs[0], _record(reader, files), group=GROUP)
+        journal = Journal(outputs[0], record_of(reader, files), group=GROUP)
         done = _open(journal, outputs, files, restart=restart)
         inputs = islice(read_inputs(files), done, None)
         for group in watch(read_groups(reader, inputs), done):
@@ -244,7 +244,7 @@ class _Tally:
         return DataError(f"{self.first.where}: {self.first.reason}{more}{where}")
 
 
-def _record(reader: Reader, files: Sequence[Found]) -> dict[str, object]:
+def record_of(reader: Reader, files: Sequence[Found]) -> dict[str, object]:
     """Return what must be the same for a run to go on.
 
     Standard input, which cannot be read twice, is named alone; such a run never goes on.

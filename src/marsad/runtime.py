@@ -24,6 +24,7 @@ def load(
     abstain: float | None = None,
     threads: int = 1,
     provider: str = CPU,
+    cores: int | None = None,
 ) -> Reader:
     """Load a model folder for reading.
 
@@ -35,13 +36,14 @@ def load(
             model's ``calibration.json`` says.
         threads: how many cores share a window, see :class:`marsad.onnx_backend.Execution`.
         provider: what onnxruntime computes on, likewise.
+        cores: how many it may use, likewise.
 
     Raises:
         ConfigError: ``abstain`` is no probability; threads or provider cannot be had.
         ModelError: there is no usable model in the folder, or a file fails its checksum.
     """
     folder = ModelFolder(Path(path))
-    reader = open_reader(folder, file=file, execution=Execution(threads, provider))
+    reader = open_reader(folder, file=file, execution=Execution(threads, provider, cores))
     folder.verify("calibration")
     return reader.calibrated(read_calibration(folder, reader.role).abstaining(abstain))
 

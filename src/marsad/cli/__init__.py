@@ -11,6 +11,7 @@ from rich.logging import RichHandler
 from marsad import __version__
 from marsad.cli import (
     adapt,
+    batch,
     bench,
     calibrate,
     card,
@@ -42,6 +43,7 @@ app.command("seeds")(seeds.seeds)
 app.command("calibrate")(calibrate.calibrate)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
+app.command("batch")(batch.batch)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
 app.add_typer(card.app, name="card")

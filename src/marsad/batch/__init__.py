@@ -1,0 +1,1 @@
+"""Many articles at once: cut into parts, which one machine or a cluster reads, one file a part."""
