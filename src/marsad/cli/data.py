@@ -8,6 +8,7 @@ from marsad.cli.agree import agree
 from marsad.cli.convert import convert
 from marsad.cli.datacard import card
 from marsad.cli.doubts import doubts
+from marsad.cli.select import select
 from marsad.cli.stats import stats
 from marsad.errors import DataError
 
@@ -17,6 +18,7 @@ app.command()(convert)
 app.command()(stats)
 app.command()(card)
 app.command()(doubts)
+app.command()(select)
 
 
 @app.command()

@@ -1,0 +1,87 @@
+"""What to annotate next: the documents of a pool that a model is least sure of, unlike each other.
+
+Uncertainty sampling (Lewis and Gale 1994, "A Sequential Algorithm for Training Text Classifiers";
+for sequences Settles and Craven 2008, "An Analysis of Active Learning Strategies for Sequence
+Labeling Tasks") picks near-copies of one hard text; so the least sure are grouped by their words,
+and each group gives one (Nguyen and Smeulders 2004, "Active Learning Using Pre-clustering").
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import KMeans
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from marsad.calibration import Calibration
+from marsad.decisions import Judgement
+from marsad.document import Document
+from marsad.labels import scheme
+
+_CANDIDATES = 4  # times as many of the least sure are grouped as are wanted
+
+Probabilities = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A document as the model reads it, and how unsure it is of it, in nats a decision."""
+
+    document: Document
+    uncertainty: float
+
+
+def doubt(judgement: Judgement, calibration: Calibration) -> Candidate:
+    """Return a document with the model's uncertainty.
+
+    That is the mean entropy of its words being in a mention or not, plus the mean entropy of its
+    sentences reporting each type or not, so that neither length nor the number of types counts.
+
+    Args:
+        judgement: what the model says of the document.
+        calibration: the model's; what is reported follows from it.
+    """
+    events = calibration.events(judgement.events, scheme().event_names)
+    parts = (judgement.outside, events)
+    uncertainty = sum(float(binary_entropy(own).mean()) for own in parts if own.size)
+    return Candidate(judgement.decide(calibration), uncertainty)
+
+
+def binary_entropy(probabilities: npt.ArrayLike) -> Probabilities:
+    """Return the entropy of yes or no, in nats."""
+    p = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-12, 1 - 1e-12)
+    entropy: Probabilities = -(p * np.log(p) + (1 - p) * np.log(1 - p))
+    return entropy
+
+
+def select(pool: Iterable[Candidate], count: int, *, seed: int) -> list[Candidate]:
+    """Return the documents to annotate next, the least sure first.
+
+    Args:
+        pool: at least one document.
+        count: so many, or all there are.
+        seed: of the grouping.
+    """
+    ranked = sorted(pool, key=lambda own: -own.uncertainty)
+    nearest = ranked[: _CANDIDATES * count]
+    if len(nearest) <= count:
+        return nearest
+    groups = _group([own.document.text for own in nearest], count, seed)
+    first = {group: place for place, group in reversed(list(enumerate(groups)))}
+    rest = [place for place in range(len(nearest)) if place not in first.values()]
+    chosen = sorted([*first.values(), *rest[: count - len(first)]])
+    return [nearest[place] for place in chosen]
+
+
+def _group(texts: Sequence[str], count: int, seed: int) -> list[int]:
+    """Return the group of each text, of at most ``count`` groups by their words."""
+    vectors = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True).fit_transform(texts)
+    groups: list[int] = KMeans(count, n_init=1, random_state=seed).fit_predict(vectors).tolist()
+    return groups
+
+
+def select_by_chance(documents: Sequence[Document], count: int, *, seed: int) -> list[Document]:
+    """Return documents drawn at random, as a control of what selecting buys."""
+    return random.Random(seed).sample(list(documents), min(count, len(documents)))
