@@ -66,11 +66,11 @@ def test_a_model_without_events_is_unsure_of_words_alone():
 def test_the_least_sure_of_each_group_is_chosen():
     pool = [
         *(candidate(f"a{i}", "قصف مدفعي على بلدة في ريف إدلب", 0.9 - i / 100) for i in range(5)),
-        candidate("b", "انتخابات برلمانية في بغداد", 0.5),
-        candidate("c", "هدنة برعاية أممية في صنعاء", 0.4),
+        *(candidate(f"b{i}", "انتخابات برلمانية في بغداد", 0.5 - i / 100) for i in range(4)),
+        *(candidate(f"c{i}", "هدنة برعاية أممية بصنعاء", 0.4 - i / 100) for i in range(3)),
         *(candidate(f"sure{i}", f"خبر {i}", 0.01) for i in range(20)),
     ]
-    assert [c.document.id for c in select(pool, 3, seed=1)] == ["a0", "b", "c"]
+    assert [c.document.id for c in select(pool, 3, seed=1)] == ["a0", "b0", "c0"]
 
 
 def test_all_are_chosen_where_there_are_no_more():

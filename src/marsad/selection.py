@@ -7,12 +7,14 @@ and each group gives one (Nguyen and Smeulders 2004, "Active Learning Using Pre-
 """
 
 import random
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from marsad.calibration import Calibration
@@ -78,8 +80,10 @@ def select(pool: Iterable[Candidate], count: int, *, seed: int) -> list[Candidat
 def _group(texts: Sequence[str], count: int, seed: int) -> list[int]:
     """Return the group of each text, of at most ``count`` groups by their words."""
     vectors = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True).fit_transform(texts)
-    groups: list[int] = KMeans(count, n_init=1, random_state=seed).fit_predict(vectors).tolist()
-    return groups
+    with warnings.catch_warnings():  # fewer texts that differ than groups are no fault
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        groups = KMeans(count, n_init=4, random_state=seed).fit_predict(vectors)
+    return list(map(int, groups))
 
 
 def select_by_chance(documents: Sequence[Document], count: int, *, seed: int) -> list[Document]:
