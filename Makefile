@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow stress fuzz bench bench-train load-test screenshots format clean
+.PHONY: help run test test-slow stress fuzz bench bench-train load-test screenshots browser format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ run: $(MODEL)/README.md $(MODEL)/daraa.jsonl  ## train, evaluate, export, and re
 	@echo "model and card: $(MODEL)/   record: $(MODEL)/daraa.jsonl   page: $(MODEL)/daraa.html"
 	@echo "report: $(MODEL)/test.html"
 
-test: .venv/dev.stamp  ## ruff, mypy and pytest; no network
+test: .venv/dev.stamp browser  ## ruff, mypy and pytest; no network
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -64,6 +64,12 @@ load-test: $(MODEL)/model.int8.onnx .venv/dev.stamp  ## 32 clients at a server o
 
 screenshots: $(MODEL)/model.int8.onnx .venv/dev.stamp  ## pictures of the server's page over the model, into docs/
 	MARSAD_SCREENSHOTS=docs MARSAD_SCREENSHOTS_MODEL=$(MODEL) $(BIN)/pytest -q tests/serving/test_page.py -k wider
+
+# Chromium for the tests of the server's page: Debian's, where it is missing and may be installed.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium fonts-noto-core >/dev/null; } \
+	  || echo 'no Chromium here: the tests of the page are left out (apt-get install chromium)'
 
 format: .venv/dev.stamp  ## let ruff mend and format the code
 	$(BIN)/ruff check --fix .

@@ -36,25 +36,17 @@ class Cluster:
     cores: int = 1
 
 
-def _part_reader(opened: Callable[[], Reader], output: Path) -> type:
-    """Return the class of readers that actors hold.
+class PartReader:
+    """A reader that an actor holds; rows have a ``part`` as JSON."""
 
-    What they need travels with the class, which Ray keeps for as long as it may have to start one
-    anew; arguments of a constructor it may lose.
-    """
+    def __init__(self, opened: Callable[[], Reader], output: Path) -> None:
+        self.reader = opened()
+        self.output = output
 
-    class PartReader:
-        """Reads the parts that rows name, as JSON in ``part``."""
-
-        def __init__(self) -> None:
-            self.reader = opened()
-
-        def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-            """Read parts into their files."""
-            numbers = [read_part(self.reader, output, Part.parse(own)) for own in batch["part"]]
-            return {"number": np.array(numbers)}
-
-    return PartReader
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Read the parts of a batch into their files."""
+        numbers = [read_part(self.reader, self.output, Part.parse(own)) for own in batch["part"]]
+        return {"number": np.array(numbers)}
 
 
 def on_cluster(opened: Callable[[], Reader], output: Path, cluster: Cluster) -> Engine:
@@ -82,7 +74,8 @@ def _read(
             [{"part": own.to_json()} for own in parts], override_num_blocks=len(parts)
         )
         done = rows.map_batches(
-            _part_reader(opened, output),
+            PartReader,
+            fn_constructor_args=(opened, output),
             batch_size=1,
             num_cpus=cluster.cores,
             compute=ActorPoolStrategy(min_size=cluster.least, max_size=cluster.most),
