@@ -61,6 +61,15 @@ def write_card(folder: ModelFolder) -> Path:
         DataError: a training corpus that is there is no file of documents.
         ModelError: the model was never evaluated, or a file of the record is missing or damaged.
     """
+    text = card_text(folder)
+    with atomic_write(folder["card"]) as out:
+        out.write(text)
+    folder.write_checksums()
+    return folder["card"]
+
+
+def card_text(folder: ModelFolder) -> str:
+    """Return what :func:`write_card` writes, and raise what it raises."""
     settings = read_settings(folder)
     run_file = folder.require("run", "write cards for folders that `marsad train` wrote")
     run = load_config(run_file)
@@ -69,12 +78,8 @@ def write_card(folder: ModelFolder) -> Path:
         raise ModelError(
             f"{folder.path}: not evaluated yet; run: marsad evaluate {folder.path} DATA"
         )
-    text = f"---\n{card_data(settings, run, metrics).to_yaml()}\n---\n\n"
-    text += render(folder, settings, run, metrics, _calibration(folder))
-    with atomic_write(folder["card"]) as out:
-        out.write(text)
-    folder.write_checksums()
-    return folder["card"]
+    text = render(folder, settings, run, metrics, _calibration(folder))
+    return f"---\n{card_data(settings, run, metrics).to_yaml()}\n---\n\n{text}"
 
 
 def render(

@@ -17,6 +17,46 @@ def write(model: Path = typer.Argument(help="A model folder that was evaluated."
 
 
 @app.command()
+def verify(
+    model: Path = typer.Argument(help="A model folder with a card."),
+    sample: int = typer.Option(
+        None, min=1, help="Read so many documents of each benchmark again, and not all."
+    ),
+    seed: int = typer.Option(13, help="Of the sample."),
+    source: Path = typer.Option(
+        None, "--source", help="The public corpora's folder; by default MARSAD_CORPORA."
+    ),
+    tolerance: float = typer.Option(
+        0.0,
+        min=0,
+        max=1,
+        help="How far a figure, or a share of documents, may be off: other processors round "
+        "otherwise.",
+    ),
+) -> None:
+    """Compute every figure of a card again, and compare files, labels, record and card."""
+    from marsad.cli.progress import show_progress
+    from marsad.errors import ModelError
+    from marsad.model_folder import ModelFolder
+    from marsad.verification import verify as check
+
+    wrong = 0
+    for own in check(
+        ModelFolder(model),
+        sample=sample,
+        seed=seed,
+        source=source,
+        tolerance=tolerance,
+        watch=show_progress,
+    ):
+        verdict = "skipped" if own.skipped else "WRONG" if own.problem else "as stated"
+        typer.echo(f"{verdict:10}{own.about}{': ' if own.problem else ''}{own.problem}")
+        wrong += bool(own.problem) and not own.skipped
+    if wrong:
+        raise ModelError(f"{model}: {wrong} of the card's claims do not hold")
+
+
+@app.command()
 def encoder(
     folder: Path = typer.Argument(help="A folder that `marsad adapt` wrote."),
     before: list[Path] = typer.Option([], help="A model over the base; give as many as there are."),

@@ -1,0 +1,184 @@
+"""Is a card true? Every figure in it is computed again from the model and the data that it names.
+
+The files must be those of the checksums, the record must be of these files, labels and data, models
+must score again what the record says, and the card must be what the record makes.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from difflib import unified_diff
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from marsad.benchmarks import Benchmark, open_benchmark
+from marsad.card import card_text
+from marsad.errors import DataError, MarsadError, ModelError
+from marsad.evaluation import evaluate
+from marsad.metrics import Evaluation, Metrics, read_metrics
+from marsad.model_folder import ModelFolder, read_settings
+from marsad.reader import Watch
+from marsad.runtime import load
+from marsad.systems import ask_reader
+
+_ROUNDING = 1e-6  # two orders of adding the same numbers
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at, and what is wrong with it; nothing where it is as it should be.
+
+    ``skipped`` says that it could not be looked at, for the reason in ``problem``.
+    """
+
+    about: str
+    problem: str = ""
+    skipped: bool = False
+
+
+def verify(
+    folder: ModelFolder,
+    *,
+    sample: int | None = None,
+    seed: int = 13,
+    source: Path | None = None,
+    tolerance: float = 0.0,
+    watch: Watch = iter,
+) -> Iterator[Check]:
+    """Yield what was checked of a model folder with a card.
+
+    Args:
+        folder: the model's.
+        sample: read so many documents of each benchmark again, drawn by ``seed``, and compare what
+            was right, annotated and claimed in each; None: read all, and compare every figure.
+        seed: of the draw.
+        source: where the public corpora are; without it figures on them are skipped.
+        tolerance: by how much a figure, or the share of documents that differ, may be off; another
+            kind of processor rounds otherwise.
+        watch: passes documents on, and may show how far they are.
+    """
+    yield _tried("files", folder.verify)
+    yield _tried("labels", lambda: read_settings(folder))
+    try:
+        metrics = read_metrics(folder)
+        if not metrics.evaluations:
+            raise ModelError(f"{folder.path}: holds no figures; run: marsad evaluate")
+    except MarsadError as error:
+        yield Check("record", str(error))
+        return
+    yield Check("record")
+    for name, own in metrics.evaluations.items():
+        yield _check(folder, metrics, name, own, sample, seed, source, tolerance, watch)
+    yield _tried("card", lambda: _compare_card(folder))
+
+
+def _tried(about: str, work: Any) -> Check:  # noqa: ANN401
+    try:
+        work()
+    except MarsadError as error:
+        return Check(about, str(error))
+    return Check(about)
+
+
+def _check(
+    folder: ModelFolder,
+    metrics: Metrics,
+    name: str,
+    own: Evaluation,
+    sample: int | None,
+    seed: int,
+    source: Path | None,
+    tolerance: float,
+    watch: Watch,
+) -> Check:
+    """Compute an evaluation again."""
+    try:
+        benchmark = open_benchmark(name, source=source)
+    except DataError as error:
+        return Check(name, str(error), skipped=True)
+    try:
+        drawn = benchmark if sample is None else _draw(benchmark, sample, seed)
+        again = _again(folder, own, drawn, watch)
+    except MarsadError as error:
+        return Check(name, str(error))
+    about = f"{name}, {len(drawn.documents)} of {len(benchmark.documents)} {benchmark.unit}"
+    if again.data_sha256 != own.data_sha256:
+        return Check(about, "the data are other than those that were scored")
+    if sample is None:
+        return Check(about, _differing_figures(asdict(own), asdict(again), tolerance))
+    return Check(about, _differing_documents(own, again, tolerance))
+
+
+def _draw(benchmark: Benchmark, sample: int, seed: int) -> Benchmark:
+    documents = list(benchmark.documents)
+    some = random.Random(seed).sample(documents, min(sample, len(documents)))
+    return replace(benchmark, documents=some)
+
+
+def _again(folder: ModelFolder, own: Evaluation, benchmark: Benchmark, watch: Watch) -> Evaluation:
+    roles = {name: role for role, name in ModelFolder.FILES.items()}
+    reader = load(folder.path, file=roles[own.read_with])
+    return evaluate(
+        ask_reader(reader, benchmark.documents, ruler=benchmark.ruler, watch=watch), benchmark
+    )
+
+
+def _differing_figures(theirs: Mapping[str, Any], ours: Mapping[str, Any], tolerance: float) -> str:
+    """Name the first figure that differs by more than may be."""
+    mine, other = (dict(_leaves(side)) for side in (theirs, ours))
+    if mine.keys() != other.keys():
+        if tolerance:
+            return ""
+        return f"other figures: {', '.join(sorted(mine.keys() ^ other.keys())[:3])}"
+    wrong = [key for key in mine if _far(mine[key], other[key], tolerance)]
+    if not wrong:
+        return ""
+    first = wrong[0]
+    return f"{first} is {other[first]!r}, not {mine[first]!r} ({len(wrong)} figures differ)"
+
+
+def _far(one: object, other: object, tolerance: float) -> bool:
+    if isinstance(one, float) and isinstance(other, (int, float)):
+        return abs(one - other) > max(tolerance, _ROUNDING)
+    return one != other and not (tolerance and isinstance(one, int))
+
+
+def _leaves(value: object, at: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the single values of nested ones, by their path."""
+    if isinstance(value, Mapping):
+        for key, own in value.items():
+            yield from _leaves(own, f"{at}.{key}" if at else str(key))
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for number, own in enumerate(value):
+            yield from _leaves(own, f"{at}.{number}")
+    else:
+        yield at, value
+
+
+def _differing_documents(own: Evaluation, again: Evaluation, tolerance: float) -> str:
+    """Name a document in which other things are right, annotated or claimed."""
+    wrong = [
+        id_
+        for id_ in again.documents
+        if any(
+            own.counts[kind].get(id_) != counts.get(id_) for kind, counts in again.counts.items()
+        )
+    ]
+    if len(wrong) <= tolerance * len(again.documents):
+        return ""
+    return f"{len(wrong)} documents are read otherwise than the record says, {wrong[0]} first"
+
+
+def _compare_card(folder: ModelFolder) -> None:
+    """Compare the card with what the record makes.
+
+    Raises:
+        ModelError: they differ; the message shows the first difference.
+    """
+    path = folder.require("card", "write it with `marsad card write`")
+    written, made = path.read_text(encoding="utf-8"), card_text(folder)
+    if written != made:
+        lines = unified_diff(written.splitlines(), made.splitlines(), lineterm="", n=0)
+        first = " / ".join(islice((x for x in lines if not x.startswith(("---", "+++", "@@"))), 2))
+        raise ModelError(f"{path}: is not what the record makes: {first}")

@@ -1,0 +1,140 @@
+"""A card that is true passes; one that was touched anywhere does not."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from marsad.cli import run
+from marsad.model_folder import ModelFolder
+from marsad.training import train
+from marsad.verification import Check, verify
+from tests.runs import tiny_run
+
+
+@pytest.fixture(scope="module")
+def made(
+    tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> ModelFolder:
+    """A model that was scored on what it learnt, where even a tiny one has something right."""
+    folder = train(tiny_run(tiny_encoder, tiny_corpus, tmp_path_factory.mktemp("verify") / "m"))
+    for part in ("known", "test"):
+        assert run(["evaluate", str(folder.path), str(tiny_corpus / f"{part}.jsonl")]) == 0
+    assert run(["card", "write", str(folder.path)]) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(made: ModelFolder, tmp_path: Path) -> ModelFolder:
+    """A copy at the same relative place, since a card names its own."""
+    shutil.copytree(made.path, tmp_path / "m")
+    copy = ModelFolder(tmp_path / "m")
+    assert run(["card", "write", str(copy.path)]) == 0
+    return copy
+
+
+def wrong(folder: ModelFolder, **options: float) -> list[Check]:
+    return [own for own in verify(folder, **options) if own.problem]
+
+
+@pytest.mark.parametrize("sample", [None, 2])
+def test_a_true_card_holds(folder: ModelFolder, sample: int | None):
+    checks = list(verify(folder, sample=sample))
+    assert [own.about.split(",")[0].split("/")[-1] for own in checks] == [
+        "files", "labels", "record", "known.jsonl", "test.jsonl", "card",
+    ]  # fmt: skip
+    assert not [own for own in checks if own.problem]
+
+
+def test_the_command_says_what_was_looked_at(
+    folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+):
+    capsys.readouterr()
+    assert run(["card", "verify", str(folder.path), "--sample", "2"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("as stated") == 6
+    assert "2 of 6 documents" in said
+
+
+def test_a_byte_in_the_weights_is_found(folder: ModelFolder, capsys: pytest.CaptureFixture[str]):
+    data = bytearray(folder["weights"].read_bytes())
+    data[-1] ^= 1
+    folder["weights"].write_bytes(data)
+    assert run(["card", "verify", str(folder.path)]) == 2
+    seen = capsys.readouterr()
+    assert "WRONG     files: " in seen.out
+    assert "claims do not hold" in seen.err
+
+
+def edit(folder: ModelFolder, place: list[str], value: object) -> None:
+    """Change a value of the record, and make checksums and card follow, as a liar would."""
+    record = json.loads(folder["metrics"].read_text(encoding="utf-8"))
+    own = next(iter(record["evaluations"].values()))
+    for key in place[:-1]:
+        own = own[key]
+    assert own[place[-1]] != value
+    own[place[-1]] = value
+    folder["metrics"].write_text(json.dumps(record), encoding="utf-8")
+    folder.write_checksums()
+    assert run(["card", "write", str(folder.path)]) == 0
+
+
+def test_a_figure_that_was_raised_is_found(folder: ModelFolder):
+    edit(folder, ["overall"], 0.999)
+    (only,) = wrong(folder)
+    assert only.about.endswith("known.jsonl, 6 of 6 documents")
+    assert "overall is" in only.problem
+    assert "not 0.999 (1 figures differ)" in only.problem
+
+
+def test_counts_of_a_document_that_were_raised_are_found_in_a_sample(folder: ModelFolder):
+    record = json.loads(folder["metrics"].read_text(encoding="utf-8"))
+    counts = next(iter(record["evaluations"].values()))["counts"]["entities"]
+    for name, own in counts.items():
+        counts[name] = {label: [a, a, a] for label, (_, a, _) in own.items() if a}
+    folder["metrics"].write_text(json.dumps(record), encoding="utf-8")
+    folder.write_checksums()
+    assert run(["card", "write", str(folder.path)]) == 0
+    (only,) = wrong(folder, sample=3)
+    assert "3 documents are read otherwise than the record says" in only.problem
+    assert not wrong(folder, sample=3, tolerance=1.0)
+
+
+def test_figures_of_other_data_are_found(folder: ModelFolder):
+    edit(folder, ["data_sha256"], "0" * 64)
+    (only,) = wrong(folder)
+    assert only.problem == "the data are other than those that were scored"
+
+
+def test_a_word_in_the_card_is_found(folder: ModelFolder):
+    text = folder["card"].read_text(encoding="utf-8")
+    folder["card"].write_text(text.replace("Not** for", "Good** for"), encoding="utf-8")
+    folder.write_checksums()
+    (only,) = wrong(folder)
+    assert only.about == "card"
+    assert "Good** for" in only.problem
+
+
+def test_figures_on_a_corpus_that_is_not_here_are_skipped(
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.delenv("MARSAD_CORPORA", raising=False)
+    record = json.loads(folder["metrics"].read_text(encoding="utf-8"))
+    record["evaluations"]["public:wojood"] = next(iter(record["evaluations"].values()))
+    folder["metrics"].write_text(json.dumps(record), encoding="utf-8")
+    folder.write_checksums()
+    assert run(["card", "write", str(folder.path)]) == 0
+    capsys.readouterr()
+    assert run(["card", "verify", str(folder.path), "--sample", "1"]) == 0
+    assert "skipped   public:wojood: " in capsys.readouterr().out
+
+
+def test_a_folder_without_figures_or_card_is_told(
+    folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder["card"].unlink()
+    folder.write_checksums()
+    assert any("README.md" in own.problem for own in wrong(folder, sample=1))
+    assert run(["card", "verify", str(tmp_path / "nowhere")]) == 2
+    assert "no such model folder" in capsys.readouterr().out
