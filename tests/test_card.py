@@ -7,21 +7,27 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
+from jsonschema import Draft202012Validator
 
+import marsad.card
 from marsad.benchmarks import open_benchmark
 from marsad.calibration import CHECKPOINT, Calibration, Curve, write_calibration
-from marsad.card import card_data, read_seeds, render, seen_before, was_searched, write_card
+from marsad.card import card_schema
+from marsad.card_writing import card_data, read_seeds, render, seen_before, was_searched, write_card
+from marsad.cli import run
 from marsad.config import RunConfig, with_values
 from marsad.errors import ModelError
 from marsad.evaluation import evaluate, record
 from marsad.files import atomic_write
 from marsad.labels import SCHEME_FILE
-from marsad.metrics import Metrics, SeedReport, Spread
+from marsad.metrics import Metrics, SeedReport, Spread, read_metrics
 from marsad.model_folder import SETTINGS_KEY, ModelFolder
 from marsad.systems import Answers
 from marsad.text.windows import SpecialIds
-from tests.conftest import CORPUS
+from marsad.training import train
+from tests.conftest import CORPUS, ROOT
 from tests.oracle import oracle_settings
+from tests.runs import tiny_run
 
 BENCHMARKS = (
     "data/corpus/test.jsonl",
@@ -217,7 +223,7 @@ def test_written_card_holds_all_of_it(run_config: RunConfig, tmp_path: Path):
     assert f"### {run.data.test}\n" in card.text
     assert "- `public:anercorp+context` × 0.25: ANERcorp" in card.text
     assert "\n\nThe licence of ANERcorp in the CAMeL Lab split asks for" in card.text
-    assert "CC-BY-SA-4.0.\n\nScores on other sources" in card.text
+    assert "CC-BY-SA-4.0.\n\n## Use" in card.text
 
 
 # What it learnt.
@@ -280,7 +286,7 @@ def test_each_corpus_of_a_mixture_has_its_line(run_config: RunConfig, tmp_path: 
     run = with_values(run_config, {"data.train": own, "data.mixture": mixture})
     settings = oracle_settings(SpecialIds(start=2, end=3, pad=0), max_tokens=64)
     text = render(ModelFolder(tmp_path), settings, run, Metrics(), Calibration())
-    lines = [line for line in text.splitlines() if line.startswith("- ")]
+    lines = [line for line in text.splitlines() if line.startswith("- `")]
     assert lines[0].startswith(f"- `{own}`: texts and annotation were written by a language model")
     assert lines[1] == (
         "- `public:wojood` × 0.5: Wojood, the public sample (Jarrar, Khalilia and Ghanem 2022): "
@@ -288,3 +294,28 @@ def test_each_corpus_of_a_mixture_has_its_line(run_config: RunConfig, tmp_path: 
     )
     assert lines[2].startswith("- `public:event_gsr`: arabic_event_gsr (Open Event Data Alliance")
     assert len(lines) == 3
+
+
+def test_a_card_is_read_into_fields(tmp_path: Path, tiny_encoder: Path, tiny_corpus: Path):
+    """What machines read is what the record holds, and fits the schema that is published."""
+    folder = train(tiny_run(tiny_encoder, tiny_corpus, tmp_path / "m"))
+    with pytest.raises(ModelError, match=r"README\.md"):
+        marsad.card.load(folder.path)
+    assert run(["evaluate", str(folder.path), str(tiny_corpus / "test.jsonl")]) == 0
+    write_card(folder)
+    card = marsad.card.load(folder.path)
+    assert (card.name, card.task, card.licence) == ("tiny", "joint", "apache-2.0")
+    assert card.learnt_from == (str(tiny_corpus / "train.jsonl"),)
+    assert card.metrics == read_metrics(folder)
+    text = folder["card"].read_text(encoding="utf-8")
+    assert all(limit in text for limit in (card.uses, *card.limits))
+    validator = Draft202012Validator(card_schema())
+    assert not list(validator.iter_errors(json.loads(card.to_json())))
+    folder["card"].write_text(text.replace("apache-2.0", "mit"), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"README\.md"):
+        marsad.card.load(folder.path)
+
+
+def test_the_schema_of_the_documents_is_that_of_cards():
+    published = json.loads((ROOT / "docs" / "card.schema.json").read_text(encoding="utf-8"))
+    assert published == card_schema()

@@ -109,11 +109,13 @@ def test_figures_of_other_data_are_found(folder: ModelFolder):
 
 def test_a_word_in_the_card_is_found(folder: ModelFolder):
     text = folder["card"].read_text(encoding="utf-8")
-    folder["card"].write_text(text.replace("Not** for", "Good** for"), encoding="utf-8")
+    folder["card"].write_text(
+        text.replace("Not for targeting", "Good for targeting"), encoding="utf-8"
+    )
     folder.write_checksums()
     (only,) = wrong(folder)
     assert only.about == "card"
-    assert "Good** for" in only.problem
+    assert "Good for targeting" in only.problem
 
 
 def test_figures_on_a_corpus_that_is_not_here_are_skipped(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from marsad.benchmarks import Benchmark, open_benchmark
-from marsad.card import card_text
+from marsad.card_writing import card_text
 from marsad.errors import DataError, MarsadError, ModelError
 from marsad.evaluation import evaluate
 from marsad.metrics import Evaluation, Metrics, read_metrics

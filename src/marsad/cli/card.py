@@ -10,10 +10,18 @@ app = typer.Typer(help="Model cards.", no_args_is_help=True)
 @app.command()
 def write(model: Path = typer.Argument(help="A model folder that was evaluated.")) -> None:
     """Write the model's README.md from its metrics and configuration."""
-    from marsad.card import write_card
+    from marsad.card_writing import write_card
     from marsad.model_folder import ModelFolder
 
     typer.echo(f"{write_card(ModelFolder(model))}: written")
+
+
+@app.command()
+def show(model: Path = typer.Argument(help="A model folder with a card.")) -> None:
+    """Print a card as JSON for other tools; docs/card.schema.json describes it."""
+    from marsad.card import load
+
+    typer.echo(load(model).to_json())
 
 
 @app.command()
