@@ -65,6 +65,33 @@ def verify(
 
 
 @app.command()
+def push(
+    model: Path = typer.Argument(help="A model folder with a card."),
+    repository: str = typer.Argument(help="USER/NAME on the hub."),
+    upload: bool = typer.Option(
+        False, "--upload", help="Do it; otherwise only say what would be uploaded."
+    ),
+    private: bool = typer.Option(False, "--private", help="A repository that is made is private."),
+) -> None:
+    """Upload a model folder to the hub, under the token of HF_TOKEN; by default only say what."""
+    from marsad.model_folder import ModelFolder
+    from marsad.publishing import plan_upload
+    from marsad.publishing import push as send
+
+    folder = ModelFolder(model)
+    planned = plan_upload(folder, repository)
+    for path in planned.files:
+        typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.name}")
+    if upload:
+        typer.echo(f"{send(folder, planned, private=private)}: uploaded")
+    else:
+        typer.echo(
+            f"{planned.size / 1e6:8.2f} MB would go to {repository}; nothing was sent. "
+            "Give --upload to send it."
+        )
+
+
+@app.command()
 def encoder(
     folder: Path = typer.Argument(help="A folder that `marsad adapt` wrote."),
     before: list[Path] = typer.Option([], help="A model over the base; give as many as there are."),

@@ -1,0 +1,73 @@
+"""A model folder on the hub: its files as they are, with the card, in one commit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+from marsad.errors import ConfigError, ModelError
+from marsad.model_folder import ModelFolder
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What would be uploaded, and where to."""
+
+    repository: str
+    files: tuple[Path, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(path.stat().st_size for path in self.files)
+
+
+def plan_upload(folder: ModelFolder, repository: str) -> Upload:
+    """Return what of a model folder goes to the hub: the files of its checksums, and these.
+
+    Raises:
+        ConfigError: the name of the repository is none.
+        ModelError: there is no card, or a file fails its checksum.
+    """
+    try:
+        validate_repo_id(repository)
+    except HFValidationError as error:
+        raise ConfigError(f"{repository}: {' '.join(str(error).split())}") from None
+    folder.require("card", "write it with `marsad card write`")
+    folder.verify()
+    return Upload(repository, (*folder.present(), folder.path / ModelFolder.CHECKSUMS))
+
+
+def push(folder: ModelFolder, upload: Upload, *, private: bool) -> str:
+    """Upload a folder, and return the address of the commit.
+
+    The token is huggingface_hub's own: HF_TOKEN, or what `hf auth login` keeps; HF_ENDPOINT names
+    another hub.
+
+    Args:
+        folder: the model's.
+        upload: from :func:`plan_upload`.
+        private: whether a repository that is made for it is.
+
+    Raises:
+        ModelError: the hub cannot be reached, or refuses.
+    """
+    api = HfApi()
+    try:
+        api.create_repo(upload.repository, private=private, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=upload.repository,
+            folder_path=folder.path,
+            allow_patterns=[path.name for path in upload.files],
+            commit_message=f"{folder.path.name}, as `marsad card push` found it",
+        )
+    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(
+            f"{upload.repository}: cannot be uploaded ({reason}); check HF_TOKEN, HF_ENDPOINT and "
+            "the connection; nothing of it was published"
+        ) from None
+    return str(commit.commit_url)

@@ -1,0 +1,101 @@
+"""Uploading a model folder, against a local stand-in of the hub."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from marsad.cli import run
+from marsad.model_folder import ModelFolder
+from marsad.training import train
+from tests.hub import Hub, hub
+from tests.runs import tiny_run
+
+
+@pytest.fixture(scope="module")
+def made(
+    tiny_encoder: Path, tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> ModelFolder:
+    folder = train(tiny_run(tiny_encoder, tiny_corpus, tmp_path_factory.mktemp("push") / "m"))
+    assert run(["evaluate", str(folder.path), str(tiny_corpus / "test.jsonl")]) == 0
+    assert run(["card", "write", str(folder.path)]) == 0
+    (folder.path / "notes.txt").write_text("not of the model", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def own_hub() -> Iterator[Hub]:
+    with hub() as own:
+        yield own
+
+
+def push(hub: Hub, folder: ModelFolder, *options: str, token: str = "") -> tuple[int, str, str]:
+    """Push in a process of its own, whose huggingface_hub reads its environment anew."""
+    done = subprocess.run(
+        [
+            sys.executable, "-c", "from marsad.cli import main; main()", "card", "push",
+            str(folder.path), "desk/marsad-tiny", *options,
+        ],
+        env={
+            **os.environ,
+            "HF_ENDPOINT": hub.address,
+            "HF_TOKEN": token or hub.token,
+            "HF_HUB_DISABLE_XET": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_by_default_nothing_is_sent(made: ModelFolder, own_hub: Hub):
+    code, said, _ = push(own_hub, made)
+    assert code == 0
+    assert "model.safetensors" in said
+    assert "would go to desk/marsad-tiny; nothing was sent" in said
+    assert own_hub.asked == []
+
+
+def test_the_folder_is_there_afterwards_as_it_was(made: ModelFolder, own_hub: Hub):
+    code, said, wrong = push(own_hub, made, "--upload", "--private")
+    assert code == 0, wrong
+    assert f"{own_hub.address}/desk/marsad-tiny/commit/" in said
+    files = own_hub.files["desk/marsad-tiny"]
+    names = {path.name for path in made.present()} | {ModelFolder.CHECKSUMS}
+    assert files.keys() == names
+    assert all(files[name] == (made.path / name).read_bytes() for name in names)
+    assert own_hub.private["desk/marsad-tiny"] is True
+    assert "model.safetensors" in files
+
+
+def test_a_wrong_token_and_a_broken_hub_are_one_line(made: ModelFolder, own_hub: Hub):
+    code, _, wrong = push(own_hub, made, "--upload", token="hf_wrong")
+    assert code == 2
+    assert len(wrong.strip().splitlines()) == 1
+    assert "check HF_TOKEN" in wrong
+    own_hub.broken = True
+    code, _, wrong = push(own_hub, made, "--upload")
+    assert code == 2
+    assert "cannot be uploaded" in wrong.strip().splitlines()[-1]
+    assert own_hub.files["desk/marsad-tiny"] == {}
+
+
+def test_a_folder_that_was_touched_or_has_no_card_is_not_sent(
+    made: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    copy = ModelFolder(tmp_path / "copy")
+    copy.path.mkdir()
+    for path in made.path.iterdir():
+        (copy.path / path.name).write_bytes(path.read_bytes())
+    copy["labels"].write_text("x", encoding="utf-8")
+    assert run(["card", "push", str(copy.path), "desk/tiny"]) == 2
+    assert "labels.yaml" in capsys.readouterr().err
+    copy["card"].unlink()
+    assert run(["card", "push", str(copy.path), "desk/tiny"]) == 2
+    assert "card write" in capsys.readouterr().err
+    assert run(["card", "push", str(made.path), "a/b/c"]) == 2
+    assert "a/b/c" in capsys.readouterr().err
