@@ -92,6 +92,14 @@ def push(
 
 
 @app.command()
+def index(folder: Path = typer.Argument(help="A folder of models, such as models.")) -> None:
+    """Write the README.md of a folder of models from their cards."""
+    from marsad.card_index import write_index
+
+    typer.echo(f"{write_index(folder)}: written")
+
+
+@app.command()
 def encoder(
     folder: Path = typer.Argument(help="A folder that `marsad adapt` wrote."),
     before: list[Path] = typer.Option([], help="A model over the base; give as many as there are."),

@@ -1,0 +1,81 @@
+"""The index of a folder of models and encoders, made of their cards."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from marsad.adaptation.card import read_evidence, read_record
+from marsad.adaptation.folder import EncoderFolder
+from marsad.adaptation.settings import load_adaptation
+from marsad.card import load
+from marsad.errors import ModelError
+from marsad.files import atomic_write
+from marsad.model_folder import ModelFolder
+
+_OPENING = "# Models\n\nMade by `marsad card index` of the cards in these folders.\n"
+
+
+def write_index(folder: Path) -> Path:
+    """Write ``README.md`` of a folder of models.
+
+    Raises:
+        ModelError: there is no such folder, or a card or record in it is missing or damaged.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such folder; name one that holds model folders")
+    inside = sorted(path.parent for path in folder.glob("*/config.json"))
+    encoders = [EncoderFolder(path) for path in inside if EncoderFolder(path)["record"].exists()]
+    models = [ModelFolder(path) for path in inside if EncoderFolder(path) not in encoders]
+    path = folder / "README.md"
+    with atomic_write(path) as out:
+        out.write(_OPENING)
+        if models:
+            out.writelines(_table(_MODELS, (_model(own) for own in models)))
+        if encoders:
+            out.writelines(_table(_ENCODERS, (_encoder(own) for own in encoders)))
+    return path
+
+
+_MODELS = ("model", "task", "MB", "licence", "learnt from", "strict micro F1")
+_ENCODERS = ("encoder", "made of", "MB", "licences of its texts", "words", "compared over")
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    yield "\n"
+    for cells in (head, tuple("---" for _ in head), *rows):
+        yield f"| {' | '.join(cells)} |\n"
+
+
+def _model(folder: ModelFolder) -> tuple[str, ...]:
+    card = load(folder.path)
+    figures = [
+        f"{part} {100 * table.micro.f1:.1f} on {name}"
+        for name, evaluation in card.metrics.evaluations.items()
+        for part, table in evaluation.scores.tables.items()
+    ]
+    return (
+        f"[{card.name}]({folder.path.name}/README.md)",
+        card.task,
+        _megabytes(folder),
+        card.licence,
+        ", ".join(f"`{corpus}`" for corpus in card.learnt_from),
+        "; ".join(figures),
+    )
+
+
+def _encoder(folder: EncoderFolder) -> tuple[str, ...]:
+    config = load_adaptation(folder.require("run", "take the folder anew"))
+    record = read_record(folder)
+    words = record.words or (record.teaching.labelled.words if record.teaching else 0)
+    compared = dict.fromkeys(row.data for row in read_evidence(folder))
+    return (
+        f"[{config.name}]({folder.path.name}/README.md)",
+        f"`{config.base}`",
+        _megabytes(folder),
+        ", ".join(dict.fromkeys(text.licence for text in config.texts)),
+        f"{words:,}",
+        ", ".join(f"`{data}`" for data in compared) or "nothing yet",
+    )
+
+
+def _megabytes(folder: ModelFolder) -> str:
+    return f"{sum(path.stat().st_size for path in folder.present()) / 1e6:.1f}"

@@ -1,0 +1,42 @@
+"""The index of a folder of models."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from marsad.card_index import write_index
+from marsad.cli import run
+from marsad.training import train
+from tests.conftest import ROOT
+from tests.runs import tiny_run
+
+SHIPPED = ROOT / "models"
+
+
+def test_the_index_of_this_repository_is_what_its_cards_make(tmp_path: Path):
+    copy = tmp_path / "models"
+    shutil.copytree(SHIPPED, copy)
+    made = write_index(copy).read_text(encoding="utf-8")
+    assert made == (SHIPPED / "README.md").read_text(encoding="utf-8"), "marsad card index models"
+
+
+def test_models_and_encoders_have_a_line_each(
+    tiny_encoder: Path, tiny_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = train(tiny_run(tiny_encoder, tiny_corpus, tmp_path / "models" / "m"))
+    assert run(["card", "index", str(tmp_path / "models")]) == 2
+    assert "README.md" in capsys.readouterr().err
+    assert run(["evaluate", str(folder.path), str(tiny_corpus / "test.jsonl")]) == 0
+    assert run(["card", "write", str(folder.path)]) == 0
+    assert run(["card", "index", str(tmp_path / "models")]) == 0
+    text = (tmp_path / "models" / "README.md").read_text(encoding="utf-8")
+    assert "| [tiny](m/README.md) | joint |" in text
+    assert "entities" in text
+
+
+def test_a_folder_that_is_not_there_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert run(["card", "index", str(tmp_path / "nowhere")]) == 2
+    assert "no such folder" in capsys.readouterr().err
