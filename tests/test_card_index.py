@@ -35,8 +35,6 @@ def test_models_and_encoders_have_a_line_each(
     assert "entities" in text
 
 
-def test_a_folder_that_is_not_there_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert run(["card", "index", str(tmp_path / "nowhere")]) == 2
     assert "no such folder" in capsys.readouterr().err

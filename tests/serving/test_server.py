@@ -1,5 +1,6 @@
 """A real server process with a tiny model, asked over the loopback."""
 
+import contextlib
 import json
 import re
 import signal
@@ -235,3 +236,37 @@ def test_sigterm_lets_accepted_requests_be_answered(start: Start):
     server.process.wait(30)
     with pytest.raises(httpx.TransportError):
         server.client.get("/readyz")
+
+
+def test_a_stream_that_stands_still_is_closed(start: Start):
+    server = start("--timeout", "1")
+    line = json.dumps({"id": "a", "text": TEXT}).encode() + b"\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as wire:
+        head = b"POST /v1/predict/stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        wire.sendall(head + b"%x\r\n%s\r\n" % (len(line), line))
+        said, begun = b"", time.monotonic()
+        while b'"status": 408' not in said:
+            said += wire.recv(65536)
+            assert time.monotonic() - begun < 15
+    assert b'"id": "a"' in said
+    assert b"nothing came for 1 s" in said
+    assert server.client.get("/readyz").status_code == 200
+
+
+def test_a_client_that_reads_nothing_is_given_up(start: Start):
+    """What it holds of the server is let go: its line stands in the log."""
+    server = start("--timeout", "1", "--at-once", "2")
+    line = json.dumps({"text": TEXT * 40}).encode() + b"\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=3) as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.sendall(
+            b"POST /v1/predict/stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            for _ in range(5000):  # records fill the buffers until nothing more is taken
+                wire.sendall(b"%x\r\n%s\r\n" % (len(line), line))
+        begun = time.monotonic()
+        while not any("/v1/predict/stream" in line for line in server.log):
+            assert time.monotonic() - begun < 15
+            time.sleep(0.1)
+    assert server.client.get("/readyz").status_code == 200

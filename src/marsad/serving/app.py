@@ -96,7 +96,8 @@ async def predict(asked: Asked, request: Request) -> Response:
 )
 async def predict_stream(request: Request) -> streaming.Lines:
     """Read a document a line; a record a line comes back, in order, while lines are still sent."""
-    return streaming.Lines(streaming.answers(request, service_of(request)))
+    service = service_of(request)
+    return streaming.Lines(streaming.answers(request, service), service.limits.seconds)
 
 
 @router.get("/v1/labels")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from fastapi import Request, Response
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from marsad.errors import DataError
+from marsad.serving.limits import Limits
 from marsad.serving.problems import problem
 from marsad.serving.service import Service
 from marsad.serving.wire import Given
@@ -28,23 +29,27 @@ class Lines(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, lines: AsyncIterator[bytes], status_code: int = 200) -> None:
+    def __init__(
+        self, lines: AsyncGenerator[bytes], seconds: float = 300.0, status_code: int = 200
+    ) -> None:
         super().__init__(status_code=status_code)
         del self.headers["content-length"]
-        self.lines = lines
+        self.lines, self.seconds = lines, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the lines."""
+        """Send the lines; give up on a client that takes none for so many seconds."""
         await send(
             {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         )
-        with contextlib.suppress(ClientDisconnect):
-            async for line in self.lines:
-                await send({"type": "http.response.body", "body": line, "more_body": True})
+        with contextlib.suppress(ClientDisconnect, TimeoutError):
+            async with contextlib.aclosing(self.lines):
+                async for line in self.lines:
+                    async with asyncio.timeout(self.seconds):
+                        await send({"type": "http.response.body", "body": line, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def answers(request: Request, service: Service) -> AsyncIterator[bytes]:
+async def answers(request: Request, service: Service) -> AsyncGenerator[bytes]:
     """Yield a line for each line of a request: a record, or ``{"line": …, "problem": …}``.
 
     As many lines are in work as documents may be read side by side; the next is taken from the
@@ -53,7 +58,7 @@ async def answers(request: Request, service: Service) -> AsyncIterator[bytes]:
     tasks: deque[asyncio.Task[bytes]] = deque()
     try:
         number = 0
-        async for line in _lines(request, service.limits.body):
+        async for line in _lines(request, service.limits):
             number += 1
             if line.strip():
                 tasks.append(asyncio.create_task(_answer(request, service, line, number)))
@@ -61,12 +66,14 @@ async def answers(request: Request, service: Service) -> AsyncIterator[bytes]:
                 yield await tasks.popleft()
         while tasks:
             yield await tasks.popleft()
-    except _LineTooLongError:
+    except (_LineTooLongError, TimeoutError) as error:
         while tasks:
             yield await tasks.popleft()
-        yield _problem(
-            number + 1, 413, f"more than {service.limits.body:,} bytes; the rest is unread"
-        )
+        status, detail = 408, f"nothing came for {service.limits.seconds:g} s; the stream is closed"
+        if isinstance(error, _LineTooLongError):
+            status = 413
+            detail = f"more than {service.limits.body:,} bytes; the rest is unread"
+        yield _problem(number + 1, status, detail)
     finally:
         for task in tasks:
             task.cancel()
@@ -94,14 +101,24 @@ class _LineTooLongError(Exception):
     """A line has more bytes than a body may have."""
 
 
-async def _lines(request: Request, most: int) -> AsyncIterator[bytes]:
-    rest = b""
-    async for chunk in request.stream():
+async def _lines(request: Request, limits: Limits) -> AsyncIterator[bytes]:
+    """Yield the lines of a request.
+
+    Raises:
+        _LineTooLongError: one is too long.
+        TimeoutError: nothing came for too long.
+    """
+    rest, chunks = b"", aiter(request.stream())
+    while True:
+        async with asyncio.timeout(limits.seconds):
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            break
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
-            if len(line) > most:
+            if len(line) > limits.body:
                 raise _LineTooLongError
             yield line
-        if len(rest) > most:
+        if len(rest) > limits.body:
             raise _LineTooLongError
     yield rest
