@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow stress fuzz bench bench-train load-test screenshots browser format clean
+.PHONY: help run test test-slow stress fuzz bench bench-train load-test screenshots browser reference format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ load-test: $(MODEL)/model.int8.onnx .venv/dev.stamp  ## 32 clients at a server o
 
 screenshots: $(MODEL)/model.int8.onnx .venv/dev.stamp  ## pictures of the server's page over the model, into docs/
 	MARSAD_SCREENSHOTS=docs MARSAD_SCREENSHOTS_MODEL=$(MODEL) $(BIN)/pytest -q tests/serving/test_page.py -k wider
+
+reference: .venv/dev.stamp  ## docs/reference.md from the code
+	$(BIN)/python -c 'from marsad.cli.reference import reference; print(reference(), end="")' > docs/reference.md
 
 # Chromium for the tests of the server's page: Debian's, where it is missing and may be installed.
 browser:

@@ -16,6 +16,7 @@ from marsad import __version__
 from marsad.adaptation.settings import AdaptConfig, load_adaptation
 from marsad.benchmarks import PREFIX, PUBLIC, TRAINING
 from marsad.cli import app
+from marsad.cli.reference import reference
 from marsad.config import RunConfig, load_config
 from marsad.corpus import check_files
 from tests.conftest import ROOT
@@ -75,6 +76,13 @@ def test_adaptations_load_and_name_files_that_exist(path: Path):
     own = {text.file for text in config.texts if not text.file.startswith(PREFIX)}
     assert own == {name for name in own if (ROOT / name).is_file()}
     assert config.probe is None or (ROOT / config.probe.run).is_file()
+
+
+def test_the_reference_is_that_of_the_code():
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert page == reference(), "run: make reference"
+    assert "`marsad data select POOL…`" in page
+    assert "| `task` | `joint` | joint, ner, events |" in page
 
 
 def test_every_option_has_its_place_in_the_page_on_training():
