@@ -55,6 +55,32 @@ def test_commands_of_the_readme_exist():
             group = commands[word]
 
 
+def shell_lines() -> Iterator[tuple[str, list[str]]]:
+    """Yield the words of each command of ours in a shell block of the documents."""
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line.strip(), comments=True)
+                while words and "=" in words[0]:  # variables before a command
+                    words = words[1:]
+                if words[:1] == ["marsad"]:
+                    yield page.name, words
+
+
+def test_commands_in_the_documents_take_these_options():
+    lines = list(shell_lines())
+    assert len(lines) > 40
+    for page, words in lines:
+        command, rest = get_command(app), words[1:]
+        while rest and (inner := getattr(command, "commands", None)):
+            assert rest[0] in inner, f"{page}: {' '.join(words)}"
+            command, rest = inner[rest[0]], rest[1:]
+        known = {name for own in command.params for name in getattr(own, "opts", ())}
+        for word in rest:
+            if re.match(r"--?[a-z]", word):
+                assert word.partition("=")[0] in known, f"{page}: {' '.join(words)}"
+
+
 def test_make_targets_of_the_readme_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE))

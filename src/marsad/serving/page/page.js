@@ -114,7 +114,11 @@ function show() {
   by("warnings").replaceChildren(
     ...own.warnings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   const chosen = (name) => !state.hidden.has(name);
-  const counted = (items) => Object.fromEntries([...Map.groupBy(items, (name) => name)].map(([name, all]) => [name, all.length]));
+  const counted = (items) => {
+    const counts = {};
+    for (const name of items) counts[name] = (counts[name] ?? 0) + 1;
+    return counts;
+  };
   const options = { glosses: names, chosen, say };
   showChoices(by("labels"), labels.entities.map((l) => l.name), counted(record.entities.map((e) => e.label)), { ...options, hues: true });
   showChoices(by("types"), labels.events.map((l) => l.name), counted(record.sentences.flatMap((s) => s.events.map((e) => e.type))), options);
