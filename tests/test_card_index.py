@@ -1,25 +1,12 @@
 """The index of a folder of models."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from marsad.card_index import write_index
 from marsad.cli import run
 from marsad.training import train
-from tests.conftest import ROOT
 from tests.runs import tiny_run
-
-SHIPPED = ROOT / "models"
-
-
-@pytest.mark.skip(reason="no model is released yet")
-def test_the_index_of_this_repository_is_what_its_cards_make(tmp_path: Path):
-    copy = tmp_path / "models"
-    shutil.copytree(SHIPPED, copy)
-    made = write_index(copy).read_text(encoding="utf-8")
-    assert made == (SHIPPED / "README.md").read_text(encoding="utf-8"), "marsad card index models"
 
 
 def test_models_and_encoders_have_a_line_each(
@@ -34,6 +21,18 @@ def test_models_and_encoders_have_a_line_each(
     text = (tmp_path / "models" / "README.md").read_text(encoding="utf-8")
     assert "| [tiny](m/README.md) | joint |" in text
     assert "entities" in text
+
+
+def test_no_other_readme_is_overwritten(
+    tiny_encoder: Path, tiny_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = train(tiny_run(tiny_encoder, tiny_corpus, tmp_path / "models" / "m"))
+    assert run(["card", "index", str(folder.path)]) == 2
+    assert "holds no model folders" in capsys.readouterr().err
+    (tmp_path / "models" / "README.md").write_text("of somebody", encoding="utf-8")
+    assert run(["card", "index", str(tmp_path / "models")]) == 2
+    assert "is no index" in capsys.readouterr().err
+    assert (tmp_path / "models" / "README.md").read_text(encoding="utf-8") == "of somebody"
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -95,14 +95,14 @@ def test_the_command_chooses_from_what_is_not_known(
     source.write_text("".join(f"{d.to_json()}\n" for d in pool) + "nonsense\n", encoding="utf-8")
     command = ["data", "select", str(source), "-m", str(model), "-n", "5", "-o"]
     known = ["--known", str(tiny_corpus / "train.jsonl")]
-    assert run([*command, str(tmp_path / "a.jsonl"), *known]) == 0
+    assert run([*command, str(tmp_path / "a.jsonl"), *known]) == 2  # for a line is nonsense
     assert "5 of 14 documents" in capsys.readouterr().out
     chosen = [record for _, record in read_records(tmp_path / "a.jsonl")]
     ids = {d.id for d in read_corpus(tiny_corpus / "train.jsonl")}
     assert len(chosen) == 5
     assert not ids & {own["id"] for own in chosen}
     assert all("model" in own for own in chosen)
-    assert run([*command, str(tmp_path / "b.jsonl"), *known, "--random"]) == 0
+    assert run([*command, str(tmp_path / "b.jsonl"), *known, "--random"]) == 2
     drawn = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text("utf-8").splitlines()]
     assert len(drawn) == 5
     assert (

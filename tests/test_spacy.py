@@ -37,6 +37,7 @@ def test_docs_say_what_the_records_say(model: Path, documents: list[Document]):
         assert [s.text.strip() for s in doc.sents] == sentences
         found = [[(e.type, e.realis) for e in s._.events] for s in doc.sents]
         assert found == [[(e.type, e.realis) for e in s.events] for s in record.sentences]
+    assert spacy.tokens.Doc(nlp.vocab).from_bytes(docs[0].to_bytes())._.marsad["text"] == texts[0]
     one = nlp(texts[0])
     assert [e.text for e in one.ents] == [e.text for e in docs[0].ents]
 

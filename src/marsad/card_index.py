@@ -22,10 +22,14 @@ def write_index(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder; name one that holds model folders")
-    inside = sorted(path.parent for path in folder.glob("*/config.json"))
+    path = folder / "README.md"
+    inside = sorted(own.parent for own in folder.glob("*/config.json"))
+    if not inside or (folder / "config.json").exists():
+        raise ModelError(f"{folder}: holds no model folders; name the folder around them")
+    if path.exists() and not path.read_text(encoding="utf-8").startswith(_OPENING):
+        raise ModelError(f"{path}: is no index; move it away first")
     encoders = [EncoderFolder(path) for path in inside if EncoderFolder(path)["record"].exists()]
     models = [ModelFolder(path) for path in inside if EncoderFolder(path) not in encoders]
-    path = folder / "README.md"
     with atomic_write(path) as out:
         out.write(_OPENING)
         if models:

@@ -83,10 +83,11 @@ def _ranked(way: str, rest: Sequence[Document], reader: Reader, seed: int) -> Se
         return random.Random(seed).sample(rest, len(rest))
     unmarked = [Document(document.id, document.text) for document in rest]
     judged = (doubt(own, reader.calibration) for own in reader.judge(unmarked))
-    # groups as many as half of what is left, more than a round takes
+    # groups as many as half of what is left; what is not chosen comes behind, for long rounds
     ranked = select(judged, max(1, len(rest) // 2), seed=seed)
     by_id = {document.id: document for document in rest}
-    return [by_id[own.document.id] for own in ranked]
+    chosen = [by_id.pop(own.document.id) for own in ranked]
+    return [*chosen, *by_id.values()]
 
 
 def _upto(words: float, documents: Iterable[Document]) -> list[Document]:

@@ -38,7 +38,10 @@ def plan_upload(folder: ModelFolder, repository: str) -> Upload:
         raise ConfigError(f"{repository}: {' '.join(str(error).split())}") from None
     folder.require("card", "write it with `marsad card write`")
     folder.verify()
-    return Upload(repository, (*folder.present(), folder.path / ModelFolder.CHECKSUMS))
+    sums = folder.path / ModelFolder.CHECKSUMS
+    if not sums.exists():
+        raise ModelError(f"{sums}: no such file; write the card again with `marsad card write`")
+    return Upload(repository, (*folder.present(), sums))
 
 
 def push(folder: ModelFolder, upload: Upload, *, private: bool) -> str:
@@ -68,6 +71,6 @@ def push(folder: ModelFolder, upload: Upload, *, private: bool) -> str:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(
             f"{upload.repository}: cannot be uploaded ({reason}); check HF_TOKEN, HF_ENDPOINT and "
-            "the connection; nothing of it was published"
+            "the connection; no file of it was published"
         ) from None
     return str(commit.commit_url)

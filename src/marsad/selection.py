@@ -79,7 +79,8 @@ def select(pool: Iterable[Candidate], count: int, *, seed: int) -> list[Candidat
 
 def _group(texts: Sequence[str], count: int, seed: int) -> list[int]:
     """Return the group of each text, of at most ``count`` groups by their words."""
-    vectors = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True).fit_transform(texts)
+    words = TfidfVectorizer(token_pattern=r"\S+", sublinear_tf=True)
+    vectors = words.fit_transform(texts)
     with warnings.catch_warnings():  # fewer texts that differ than groups are no fault
         warnings.simplefilter("ignore", ConvergenceWarning)
         groups = KMeans(count, n_init=4, random_state=seed).fit_predict(vectors)

@@ -1,8 +1,9 @@
 """A spaCy component: ``nlp.add_pipe("marsad", config={"model": "runs/joint"})``.
 
 Mentions become ``doc.ents`` and, with their scores, ``doc.spans["marsad"]``; sentences become those
-of the doc, and their events ``sentence._.events``. The record is ``doc._.marsad``. A mention never
-holds its proclitic, a token of spaCy may: such tokens are split, so that offsets are exact.
+of the doc, and their events ``sentence._.events``. The record is ``doc._.marsad``, as JSON values.
+A mention never holds its proclitic, a token of spaCy may: such tokens are split, so that offsets
+are exact.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,8 @@ from itertools import chain, pairwise, tee
 from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
 
-from marsad.document import Document, Event
+from marsad.document import Document, Event, parse_document
+from marsad.errors import ConfigError
 from marsad.reader import Reader
 from marsad.runtime import load
 
@@ -58,6 +60,8 @@ def annotate(doc: Doc, document: Document) -> Doc:
         doc: its tokens are split where a mention or sentence begins or ends inside one.
         document: the record.
     """
+    if len(doc) and doc.has_annotation("DEP"):
+        raise ConfigError("marsad: a parser has cut the sentences; add marsad before it")
     _split(doc, document)
     for token in doc:
         token.is_sent_start = False
@@ -68,7 +72,7 @@ def annotate(doc: Doc, document: Document) -> Doc:
         span._.score = entity.score
     doc.set_ents(spans)
     doc.spans[SPANS] = spans
-    doc._.marsad = document
+    doc._.marsad = document.to_record()
     return doc
 
 
@@ -97,12 +101,11 @@ def _split(doc: Doc, document: Document) -> None:
 
 def _events_of(span: Span) -> tuple[Event, ...]:
     """Return the events of the sentences that a span covers."""
-    document: Document | None = span.doc._.marsad
-    if document is None:
+    if span.doc._.marsad is None:
         return ()
     return tuple(
         event
-        for sentence in document.sentences
+        for sentence in parse_document(span.doc._.marsad, "doc").sentences
         if span.start_char <= sentence.start and sentence.end <= span.end_char
         for event in sentence.events
     )

@@ -20,21 +20,25 @@ from marsad.metrics import Evaluation, Metrics, read_metrics
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.reader import Watch
 from marsad.runtime import load
+from marsad.sections import PREFIX
 from marsad.systems import ask_reader
 
 _ROUNDING = 1e-6  # two orders of adding the same numbers
+_ANNOTATED = {"support", "documents", "sentences", "data_sha256", "scheme", "scorer", "ruler"}
 
 
 @dataclass(frozen=True)
 class Check:
     """What was looked at, and what is wrong with it; nothing where it is as it should be.
 
-    ``skipped`` says that it could not be looked at, for the reason in ``problem``.
+    ``skipped`` says that it could not be looked at, for the reason in ``problem``; ``again`` that
+    it is about figures that are computed again.
     """
 
     about: str
     problem: str = ""
     skipped: bool = False
+    again: bool = False
 
 
 def verify(
@@ -70,6 +74,9 @@ def verify(
     yield Check("record")
     for name, own in metrics.evaluations.items():
         yield _check(folder, metrics, name, own, sample, seed, source, tolerance, watch)
+    for part in ("seeds", "stress", "export"):
+        if getattr(metrics, part):
+            yield Check(part, "is not computed again; its own command does that", skipped=True)
     yield _tried("card", lambda: _compare_card(folder))
 
 
@@ -96,18 +103,21 @@ def _check(
     try:
         benchmark = open_benchmark(name, source=source)
     except DataError as error:
-        return Check(name, str(error), skipped=True)
+        gone = name.startswith(PREFIX) or not Path(name).exists()
+        return Check(name, str(error), skipped=gone, again=True)
     try:
         drawn = benchmark if sample is None else _draw(benchmark, sample, seed)
         again = _again(folder, own, drawn, watch)
     except MarsadError as error:
-        return Check(name, str(error))
+        return Check(name, str(error), again=True)
     about = f"{name}, {len(drawn.documents)} of {len(benchmark.documents)} {benchmark.unit}"
     if again.data_sha256 != own.data_sha256:
-        return Check(about, "the data are other than those that were scored")
-    if sample is None:
-        return Check(about, _differing_figures(asdict(own), asdict(again), tolerance))
-    return Check(about, _differing_documents(own, again, tolerance))
+        problem = "the data are other than those that were scored"
+    elif sample is None:
+        problem = _differing_figures(asdict(own), asdict(again), tolerance)
+    else:
+        problem = _differing_documents(own, again, tolerance)
+    return Check(about, problem, again=True)
 
 
 def _draw(benchmark: Benchmark, sample: int, seed: int) -> Benchmark:
@@ -125,23 +135,35 @@ def _again(folder: ModelFolder, own: Evaluation, benchmark: Benchmark, watch: Wa
 
 
 def _differing_figures(theirs: Mapping[str, Any], ours: Mapping[str, Any], tolerance: float) -> str:
-    """Name the first figure that differs by more than may be."""
+    """Name the first figure that differs by more than may be.
+
+    With a tolerance only figures between 0 and 1 are compared, and what must be the same whoever
+    reads: how much was annotated, and of what.
+    """
     mine, other = (dict(_leaves(side)) for side in (theirs, ours))
-    if mine.keys() != other.keys():
-        if tolerance:
-            return ""
+    if tolerance:
+        mine, other = ({k: v for k, v in own.items() if _lasting(k, v)} for own in (mine, other))
+    elif mine.keys() != other.keys():
         return f"other figures: {', '.join(sorted(mine.keys() ^ other.keys())[:3])}"
-    wrong = [key for key in mine if _far(mine[key], other[key], tolerance)]
+    most = max(tolerance, _ROUNDING)
+    wrong = [key for key in mine if key in other and _far(mine[key], other[key], most)]
     if not wrong:
         return ""
     first = wrong[0]
     return f"{first} is {other[first]!r}, not {mine[first]!r} ({len(wrong)} figures differ)"
 
 
-def _far(one: object, other: object, tolerance: float) -> bool:
+def _lasting(key: str, value: object) -> bool:
+    """Say whether a value is a share, or does not depend on what a model answers."""
+    if key.startswith(("counts.", "never_predicted.", "trust.")):
+        return False
+    return isinstance(value, float) or key.rpartition(".")[2] in _ANNOTATED
+
+
+def _far(one: object, other: object, most: float) -> bool:
     if isinstance(one, float) and isinstance(other, (int, float)):
-        return abs(one - other) > max(tolerance, _ROUNDING)
-    return one != other and not (tolerance and isinstance(one, int))
+        return abs(one - other) > most
+    return one != other
 
 
 def _leaves(value: object, at: str = "") -> Iterator[tuple[str, object]]:

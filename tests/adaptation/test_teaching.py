@@ -180,6 +180,15 @@ def test_articles_are_chosen_by_chance_up_to_the_words_and_none_twice(articles: 
     assert len(everything) == len({d.text for d in everything}) < 40  # a tenth is held out
 
 
+def test_short_articles_that_repeat_are_taken_once_and_blank_ones_not(tmp_path: Path):
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    first.write_text("اقرأ أيضا\n\nاقرأ أيضا\n\n…\n\nخبر عاجل", encoding="utf-8")
+    second.write_text("اقرأ أيضا\n\nصورة اليوم", encoding="utf-8")
+    chosen = [d.text for d in choose_articles(source(first, second), 100, 20)]
+    assert len(chosen) == len(set(chosen)) > 0
+    assert all(count_words(text) for text in chosen)
+
+
 def test_each_text_gives_as_many_words(articles: Path, text_file: Path):
     chosen = list(choose_articles(source(articles, text_file), 600, 20))
     own = sum(count_words(d.text) for d in chosen if d.id.startswith("0-"))

@@ -96,6 +96,45 @@ def test_what_cannot_be_read_is_a_row_and_exit_code_2(
     assert run(["batch", str(source), str(tmp_path / "out"), "-m", str(model), "--size", "2"]) == 2
 
 
+def test_empty_files_are_no_fault(model: Path, tmp_path: Path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    none = pa.table({"id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
+    parquet.write_table(none, folder / "a.parquet")
+    (folder / "b.jsonl").write_text('\n\n\n\n{"id": "1", "text": "درعا"}\n', encoding="utf-8")
+    command = ["batch", str(folder), str(tmp_path / "out"), "-m", str(model), "--size", "2"]
+    assert run(command) == 0
+    assert [row["id"] for row in rows(tmp_path / "out")] == ["1"]
+    assert run(command) == 0
+
+
+def test_restart_reads_again_what_could_not_be_read(model: Path, tmp_path: Path):
+    source, output = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    (source / "a.txt").write_text("درعا", encoding="utf-8")
+    command = ["batch", str(source), str(output), "-m", str(model)]
+    assert run(command) == 0
+    before = (output / "part-000000.parquet").stat().st_mtime_ns
+    (output / f".{PLAN}.torn.json").write_text("{", encoding="utf-8")
+    assert run(command) == 0
+    assert (output / "part-000000.parquet").stat().st_mtime_ns == before
+    assert run([*command, "--restart"]) == 0
+    assert (output / "part-000000.parquet").stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize("place", ["file/out", "/proc/nothing/out"])
+def test_an_output_that_cannot_be_made_is_one_line(
+    place: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"id": "1", "text": "درعا"}\n', encoding="utf-8")
+    assert run(["batch", str(source), str(tmp_path / place), "-m", str(model)]) == 2
+    assert "cannot be made" in capsys.readouterr().err
+    assert run(["batch", "-", str(tmp_path / "out"), "-m", str(model)]) == 2
+    assert "standard input" in capsys.readouterr().err
+
+
 def test_a_damaged_parquet_file_is_a_row(model: Path, tmp_path: Path):
     source = tmp_path / "in.parquet"
     source.write_bytes(b"PAR1 nonsense")

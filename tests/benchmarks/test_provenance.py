@@ -76,3 +76,23 @@ def test_licence_is_asked_for_by_what_must_be_shared_alike():
     assert asked is not None
     assert asked.licence == "cc-by-sa-4.0"
     assert licence_asked(["public:wojood", "public:event_gsr", "own.jsonl"]) is None
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ("---\nlicense: CC-BY-SA-4.0\nmodel_name: enc\n---\n# x", "cc-by-sa-4.0"),
+        ("---\nlicense: apache-2.0\n---\n", None),
+        ("---\nSee: docs: here\n---\n", None),
+        ("---\nplain words\n---\n", None),
+        ("# no metadata", None),
+    ],
+)
+def test_an_encoder_under_a_share_alike_licence_asks_for_it(
+    card: str, licence: str | None, tmp_path: Path
+):
+    (tmp_path / "README.md").write_text(card, encoding="utf-8")
+    asked = licence_asked(["own.jsonl"], str(tmp_path))
+    assert (asked.licence if asked else None) == licence
+    if asked:
+        assert "its encoder, enc, asks for the same licence" in str(asked)

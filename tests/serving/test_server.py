@@ -238,6 +238,18 @@ def test_sigterm_lets_accepted_requests_be_answered(start: Start):
         server.client.get("/readyz")
 
 
+def test_a_stream_answers_a_client_that_waits_for_each_record(server: Server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as wire:
+        head = b"POST /v1/predict/stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        wire.sendall(head)
+        for number in range(3):
+            line = json.dumps({"id": f"n{number}", "text": TEXT}).encode() + b"\n"
+            wire.sendall(b"%x\r\n%s\r\n" % (len(line), line))
+            said = b""
+            while f'"id": "n{number}"'.encode() not in said:
+                said += wire.recv(65536)
+
+
 def test_a_stream_that_stands_still_is_closed(start: Start):
     server = start("--timeout", "1")
     line = json.dumps({"id": "a", "text": TEXT}).encode() + b"\n"

@@ -88,11 +88,12 @@ def teachers_of(models: Iterable[Path]) -> dict[str, str]:
     Raises:
         ModelError: a folder holds no model that was trained.
     """
-    found = {}
+    found: dict[str, str] = {}
     for folder in map(ModelFolder, models):
         run = load_config(folder.require("run", "train it with `marsad train`"))
         weights = folder.require("weights", "train it with `marsad train`")
-        found[f"{read_settings(folder).name}, seed {run.seed}"] = sha256(weights)
+        name = f"{read_settings(folder).name}, seed {run.seed}"
+        found[f"{name}, {folder.path}" if name in found else name] = sha256(weights)
     return found
 
 
@@ -111,13 +112,16 @@ def choose_articles(source: TextSource, words: int, article_words: int) -> Itera
             for number in range(len(source.texts))
         )
     )
-    repeated = {j for _, j, _ in near_duplicates([document.text for document in chosen])}
-    return (document for i, document in enumerate(chosen) if i not in repeated)
+    texts = [document.text for document in chosen]
+    first = {text: place for place, text in reversed(list(enumerate(texts)))}
+    repeated = {later for _, later, _ in near_duplicates(texts)}
+    kept = sorted(set(first.values()) - repeated)
+    return (chosen[place] for place in kept if count_words(texts[place]))
 
 
 def _some(articles: Iterable[str], name: str, words: float, most: int) -> Iterator[Document]:
     """Yield beginnings of articles until there are enough words, in an order of chance."""
-    for key, article in sorted((_key(article), article) for article in articles):
+    for key, article in sorted({_key(article): article for article in articles}.items()):
         if words <= 0:
             return
         text = _beginning(article, most)
@@ -132,7 +136,7 @@ def _key(article: str) -> str:
 def _beginning(article: str, most: int) -> str:
     taken: list[str] = []
     words = 0
-    for line in article.splitlines():
+    for line in filter(str.strip, article.splitlines()):
         words += count_words(line)
         if taken and words > most:
             break

@@ -19,6 +19,7 @@ from ray.data import ActorPoolStrategy, DataContext, from_items
 
 from marsad.batch.parts import Part
 from marsad.batch.run import Engine, read_part
+from marsad.errors import ConfigError
 from marsad.reader import Reader
 
 
@@ -60,12 +61,33 @@ def on_cluster(opened: Callable[[], Reader], output: Path, cluster: Cluster) -> 
     return partial(_read, opened, output.resolve(), cluster)
 
 
+def _connect(cluster: Cluster) -> None:
+    """Join a cluster, or start one here, that can hold the readers.
+
+    Raises:
+        ConfigError: there is no such cluster, or none of its machines has a reader's cores.
+    """
+    where = cluster.address or "local"
+    try:
+        ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"--address {where}: no cluster can be joined ({reason})") from None
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    most = max((node["Resources"].get("CPU", 0) for node in nodes), default=0)
+    if most < cluster.cores:
+        ray.shutdown()
+        raise ConfigError(
+            f"--cores {cluster.cores}: no machine of the cluster has more than {most:g}"
+        )
+
+
 def _read(
     opened: Callable[[], Reader], output: Path, cluster: Cluster, parts: Sequence[Part]
 ) -> Iterator[int]:
     if not parts:
         return
-    ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+    _connect(cluster)
     for noisy in ("ray.data", "ray._private"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:

@@ -57,6 +57,10 @@ def run(
     """
     if output.exists() and not output.is_dir():
         raise ConfigError(f"{output}: is a file; name a folder")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{output}: cannot be made ({error.strerror}); name another") from None
     with alone(output / _LOCK, work="run"):
         _open(output, {**record_of(reader, files), "size": size}, restart=restart)
         parts = cut(files, size)
@@ -78,8 +82,9 @@ def _open(output: Path, record: dict[str, object], *, restart: bool) -> None:
         ConfigError: it holds something else.
     """
     plan = output / PLAN
+    remove_leftovers(plan)
     theirs = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else None
-    if theirs == record:
+    if theirs == record and not restart:
         return
     if theirs is None and any(path.name != _LOCK for path in output.iterdir()):
         raise ConfigError(f"{output}: holds something else; name a new folder")
@@ -88,7 +93,7 @@ def _open(output: Path, record: dict[str, object], *, restart: bool) -> None:
             f"{output}: holds a run that differs in {', '.join(differing(theirs, record))}; "
             "name another folder, or give --restart"
         )
-    for old in output.glob(_FILES):
+    for old in (*output.glob(_FILES), *output.glob(f".{_FILES}")):
         old.unlink()
     with atomic_write(plan) as out:
         json.dump(record, out, indent=1)

@@ -61,10 +61,14 @@ def write_part(path: Path, answers: Iterable[Document | Rejected]) -> None:
         DataError: nothing can be written there.
     """
     rows = [_row(answer) for answer in answers]
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
     with atomic_path(path) as temporary:
-        parquet.write_table(
-            pa.Table.from_pylist(rows, schema=SCHEMA), temporary, compression="zstd"
-        )
+        try:
+            parquet.write_table(table, temporary, compression="zstd")
+        except OSError as error:
+            raise DataError(
+                f"{path}: cannot be written ({error}); free some space, and run again"
+            ) from None
 
 
 def count_problems(path: Path) -> int:
@@ -80,7 +84,9 @@ def count_problems(path: Path) -> int:
     column = SCHEMA.get_field_index("problem") - len(SCHEMA)
     groups = (footer.row_group(number) for number in range(footer.num_row_groups))
     return sum(
-        own.num_rows - own.column(own.num_columns + column).statistics.null_count for own in groups
+        own.num_rows - own.column(own.num_columns + column).statistics.null_count
+        for own in groups
+        if own.num_rows
     )
 
 

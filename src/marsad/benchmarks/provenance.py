@@ -1,6 +1,6 @@
 """Where the texts and the annotation of corpora are from, and what licence they ask for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,6 @@ import yaml
 
 from marsad.benchmarks import PREFIX, PUBLICATIONS
 from marsad.corpus import read_placed
-from marsad.encoders.own import BUILTIN, OWN, own_folder
 
 ORIGIN = "origin"  # the key of a document's metadata
 WRITTEN_BY_A_MODEL = "language model"
@@ -39,22 +38,28 @@ def licence_asked(corpora: Iterable[str], encoder: str = "") -> LicenceAsked | N
     Args:
         corpora: files and ``public:`` names.
         encoder: as in a configuration; a folder's card says what it asks for.
-
-    Raises:
-        ModelError: the encoder that comes with marsad is not in this installation.
     """
     for own in (PUBLICATIONS[name] for name in corpora if name in PUBLICATIONS):
         if own.share_alike:
             return LicenceAsked(own.share_alike, own.title)
-    folder = own_folder() if encoder == f"{BUILTIN}{OWN}" else Path(encoder)
-    card = folder / "README.md"
+    card = Path(encoder) / "README.md"
     if not (encoder and card.is_file()):
         return None
-    _, _, rest = card.read_text(encoding="utf-8").partition("---\n")
-    metadata = yaml.safe_load(rest.partition("---\n")[0]) or {}
-    licence = str(metadata.get("license", ""))
-    name = metadata.get("model_name", folder.name)
+    metadata = _metadata(card.read_text(encoding="utf-8"))
+    licence = str(metadata.get("license", "")).lower()
+    name = metadata.get("model_name", encoder)
     return LicenceAsked(licence, f"its encoder, {name},") if "-sa-" in licence else None
+
+
+def _metadata(card: str) -> Mapping[str, object]:
+    """Return what stands before the text of a card; nothing where that is no metadata."""
+    if not card.startswith("---\n"):
+        return {}
+    try:
+        found = yaml.safe_load(card.split("---\n")[1])
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def provenance(corpus: str) -> str:

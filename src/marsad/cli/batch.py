@@ -49,14 +49,16 @@ def batch(
 
     What cannot be read is a row with the reason in it; the exit code is 2 then.
     """
-    from marsad.errors import MissingExtraError
-    from marsad.inputs import find_files
+    from marsad.errors import ConfigError, MissingExtraError
+    from marsad.inputs import STANDARD_INPUT, find_files
     from marsad.runtime import load
 
     try:
         from marsad.batch.run import locally, run
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "pyarrow", "parquet") from None
+    if str(source) == STANDARD_INPUT:
+        raise ConfigError("-: a run that may go on cannot read standard input; name a file")
     reader = load(model, file=file, abstain=abstain)
     if engine == EngineName.local:
         own = locally(reader, output)
@@ -68,7 +70,7 @@ def batch(
             raise MissingExtraError(error.name or "ray", "ray") from None
         opened = partial(load, model.resolve(), file=file, abstain=abstain, cores=cores)
         own = on_cluster(opened, output, Cluster(address, least, most, cores))
-    files = find_files([source], apart=[output])
+    files = find_files([source.resolve()], apart=[output])  # as every node must find them
     run(files, output, reader, own, size=size, restart=restart, watch=_watch)
     typer.echo(f"{output}: read")
 

@@ -48,7 +48,7 @@ def verify(
     from marsad.model_folder import ModelFolder
     from marsad.verification import verify as check
 
-    wrong = 0
+    wrong = compared = 0
     for own in check(
         ModelFolder(model),
         sample=sample,
@@ -60,6 +60,9 @@ def verify(
         verdict = "skipped" if own.skipped else "WRONG" if own.problem else "as stated"
         typer.echo(f"{verdict:10}{own.about}{': ' if own.problem else ''}{own.problem}")
         wrong += bool(own.problem) and not own.skipped
+        compared += own.again and not own.skipped
+    if not (wrong or compared):
+        raise ModelError(f"{model}: no figure could be computed again; run it where the data are")
     if wrong:
         raise ModelError(f"{model}: {wrong} of the card's claims do not hold")
 

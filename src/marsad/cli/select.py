@@ -54,4 +54,8 @@ def select(
         out.writelines(f"{document.to_json()}\n" for document in chosen)
     typer.echo(f"{output}: {len(chosen)} of {len(documents)} documents")
     if rejected:
-        typer.echo(f"{len(rejected)} could not be read; first: {rejected[0].where}", err=True)
+        worst = rejected[0]
+        raise DataError(
+            f"{worst.where}: {worst.reason} (of {len(rejected)} that cannot be read; "
+            "the others were chosen from)"
+        )

@@ -52,20 +52,26 @@ class Lines(Response):
 async def answers(request: Request, service: Service) -> AsyncGenerator[bytes]:
     """Yield a line for each line of a request: a record, or ``{"line": …, "problem": …}``.
 
-    As many lines are in work as documents may be read side by side; the next is taken from the
-    client when the first of them was answered and sent.
+    As many lines are in work as documents may be read side by side. What is answered is sent at
+    once, also while the client sends nothing.
     """
     tasks: deque[asyncio.Task[bytes]] = deque()
+    lines, number = _lines(request, service.limits), 0
+    coming: asyncio.Task[bytes | None] | None = asyncio.create_task(_next(lines))
     try:
-        number = 0
-        async for line in _lines(request, service.limits):
-            number += 1
-            if line.strip():
-                tasks.append(asyncio.create_task(_answer(request, service, line, number)))
-            if len(tasks) >= service.limits.at_once:
+        while coming or tasks:
+            free = coming if len(tasks) < service.limits.at_once else None
+            waited = {own for own in (free, *list(tasks)[:1]) if own}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            while tasks and tasks[0].done():
                 yield await tasks.popleft()
-        while tasks:
-            yield await tasks.popleft()
+            if free is None or not free.done():
+                continue
+            line = await free
+            number += 1
+            coming = None if line is None else asyncio.create_task(_next(lines))
+            if line and line.strip():
+                tasks.append(asyncio.create_task(_answer(request, service, line, number)))
     except (_LineTooLongError, TimeoutError) as error:
         while tasks:
             yield await tasks.popleft()
@@ -75,8 +81,13 @@ async def answers(request: Request, service: Service) -> AsyncGenerator[bytes]:
             detail = f"more than {service.limits.body:,} bytes; the rest is unread"
         yield _problem(number + 1, status, detail)
     finally:
-        for task in tasks:
+        for task in (*tasks, *([coming] if coming else [])):
             task.cancel()
+
+
+async def _next(lines: AsyncIterator[bytes]) -> bytes | None:
+    """Return the next line, None at the end."""
+    return await anext(lines, None)
 
 
 async def _answer(request: Request, service: Service, line: bytes, number: int) -> bytes:
@@ -108,17 +119,21 @@ async def _lines(request: Request, limits: Limits) -> AsyncIterator[bytes]:
         _LineTooLongError: one is too long.
         TimeoutError: nothing came for too long.
     """
-    rest, chunks = b"", aiter(request.stream())
+    begun: list[bytes] = []  # of a line whose end has not come
+    size, chunks = 0, aiter(request.stream())
     while True:
         async with asyncio.timeout(limits.seconds):
             chunk = await anext(chunks, None)
         if chunk is None:
             break
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if len(line) > limits.body:
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            if size + len(end) > limits.body:
                 raise _LineTooLongError
-            yield line
-        if len(rest) > limits.body:
+            yield b"".join([*begun, end])
+            begun, size = [], 0
+        begun.append(rest)
+        size += len(rest)
+        if size > limits.body:
             raise _LineTooLongError
-    yield rest
+    yield b"".join(begun)

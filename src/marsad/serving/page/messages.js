@@ -31,6 +31,7 @@ export const MESSAGES = {
     unreachable: "لا يجيب الخادم؛ تحقق من أنه يعمل",
     unauthorized: "يطلب الخادم رمز الدخول؛ اكتبه ثم اقرأ ثانية",
     "no-card": "لا بطاقة لهذا النموذج",
+    "token-letters": "في رمز الدخول حرف لا يكون فيه؛ تحقق من لغة لوحة المفاتيح",
     none: "لا شيء",
   },
   en: {
@@ -63,6 +64,7 @@ export const MESSAGES = {
     unreachable: "The server does not answer; check that it is running",
     unauthorized: "The server asks for its token; type it and read again",
     "no-card": "This model has no card",
+    "token-letters": "The token holds a character that none can hold; check the keyboard's language",
     none: "none",
   },
 };

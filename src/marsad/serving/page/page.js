@@ -6,11 +6,13 @@ import { csv, jsonLine, reported } from "./records.js";
 import { showChoices, showDocument } from "./view.js";
 
 const by = (id) => document.getElementById(id);
+const LANGUAGE = "marsad-language";
 const MANY = new Intl.NumberFormat("en");
 
 const state = {
-  language: localStorage.getItem("marsad-language") === "en" ? "en" : "ar",
+  language: remembered() === "en" ? "en" : "ar",
   name: "text",
+  file: undefined,
   record: null,
   points: [],
   labels: null,
@@ -19,12 +21,35 @@ const state = {
   hidden: new Set(),
 };
 
+// Where a browser keeps nothing, the page begins anew each time.
+function remembered() {
+  try {
+    return localStorage.getItem(LANGUAGE);
+  } catch {
+    return null;
+  }
+}
+
+function remember(language) {
+  try {
+    localStorage.setItem(LANGUAGE, language);
+  } catch {
+    // then not
+  }
+}
+
 const say = (key, values = {}) =>
   MESSAGES[state.language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
-class Problem extends Error {}
+class Problem extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
 
 async function ask(path, body) {
+  if (!/^[\x21-\x7e]*$/.test(by("token").value)) throw new Problem(say("token-letters"));
   const headers = by("token").value ? { Authorization: `Bearer ${by("token").value}` } : {};
   const given = body && { method: "POST", body: JSON.stringify(body) };
   let answer;
@@ -39,7 +64,7 @@ async function ask(path, body) {
     throw new Problem(say("unauthorized"));
   }
   const problem = await answer.json().catch(() => ({}));
-  throw new Problem(problem.detail ?? `${answer.status} ${answer.statusText}`);
+  throw new Problem(problem.detail ?? `${answer.status} ${answer.statusText}`, answer.status);
 }
 
 async function learnLabels() {
@@ -76,10 +101,10 @@ async function tried(work) {
 }
 
 async function read() {
-  const button = by("form").querySelector("[type=submit]");
-  const text = by("text").value;
+  const buttons = [by("form").querySelector("[type=submit]"), by("example")];
+  const text = by("text").value === shownOf(state.file) ? state.file : by("text").value;
   showProblem();
-  button.disabled = true;
+  for (const button of buttons) button.disabled = true;
   by("busy").textContent = say("reading");
   by("result").setAttribute("aria-busy", "true");
   try {
@@ -92,11 +117,14 @@ async function read() {
     by("result").hidden = false;
     by("result").focus();
   } finally {
-    button.disabled = false;
+    for (const button of buttons) button.disabled = false;
     by("busy").textContent = "";
     by("result").removeAttribute("aria-busy");
   }
 }
+
+// What a text area makes of a text: it knows one kind of line end alone.
+const shownOf = (text) => text?.replace(/\r\n?/g, "\n");
 
 function show() {
   const { record, labels, levels } = state;
@@ -124,20 +152,33 @@ function show() {
   showChoices(by("types"), labels.events.map((l) => l.name), counted(record.sentences.flatMap((s) => s.events.map((e) => e.type))), options);
   const level = Math.max(levels.entities, levels.events);
   by("sure").value = level;
-  by("sure-value").textContent = level.toFixed(2);
+  by("sure-value").textContent =
+    levels.entities === levels.events ? level.toFixed(2) : `${levels.entities.toFixed(2)} / ${levels.events.toFixed(2)}`;
   showDocument(by("document"), record, state.points, { labels: labels.entities.map((l) => l.name), glosses: names, say, levels });
   filter();
 }
 
 function filter() {
   by("document").classList.toggle("without-withheld", !by("withheld").checked);
-  for (const own of by("document").querySelectorAll("[data-name]"))
+  for (const own of by("document").querySelectorAll("[data-name]")) {
     own.classList.toggle("unchosen", state.hidden.has(own.dataset.name));
+    own.tabIndex = -1;
+    if (isShown(own)) own.setAttribute("aria-label", own.dataset.label);
+    else own.removeAttribute("aria-label");
+  }
+  const first = marks()[0];
+  if (first) first.tabIndex = 0;
 }
+
+const isShown = (own) =>
+  !own.classList.contains("unchosen") && (by("withheld").checked || !own.classList.contains("withheld"));
+
+// What is marked and not left out, in the order of the text.
+const marks = () => [...by("document").querySelectorAll("[data-name]")].filter(isShown);
 
 function download(ending, type, content) {
   const address = URL.createObjectURL(new Blob([content], { type }));
-  const link = Object.assign(document.createElement("a"), { href: address, download: `${state.name}.${ending}` });
+  const link = Object.assign(document.createElement("a"), { href: address, download: `${state.record.id}.${ending}` });
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
@@ -150,14 +191,14 @@ async function open(file) {
     throw new Problem(say("unreadable", { name: file.name }));
   }
   showProblem();
-  state.name = file.name.replace(/\.[^.]*$/, "");
+  Object.assign(state, { name: file.name.replace(/\.[^.]*$/, ""), file: text });
   by("text").value = text;
   by("text").focus();
 }
 
 async function showCard() {
   const answer = await ask("v1/card").catch((error) => {
-    throw error instanceof Problem && by("token-row").hidden ? new Problem(say("no-card")) : error;
+    throw error.status === 404 ? new Problem(say("no-card")) : error;
   });
   by("card-body").replaceChildren(renderMarkdown(await answer.text()));
   by("card").showModal();
@@ -176,7 +217,7 @@ function translate() {
 
 // Arrow keys, Home and End go through what is marked; left goes on, as the text runs.
 function move(event) {
-  const all = [...by("document").querySelectorAll("[data-name]")].filter((own) => own.checkVisibility());
+  const all = marks();
   const here = all.indexOf(document.activeElement);
   const steps = { ArrowLeft: here + 1, ArrowDown: here + 1, ArrowRight: here - 1, ArrowUp: here - 1, Home: 0, End: all.length - 1 };
   const target = all[steps[event.key]];
@@ -188,7 +229,8 @@ function move(event) {
 }
 
 function showTip(event) {
-  const own = event.target.closest?.("[data-tip]");
+  const found = event.target.closest?.("[data-tip]");
+  const own = found && isShown(found) ? found : null;
   const tip = by("tip");
   tip.hidden = !own;
   if (!own) return;
@@ -222,7 +264,7 @@ by("example").addEventListener("click", () => {
 });
 by("language").addEventListener("click", () => {
   state.language = state.language === "ar" ? "en" : "ar";
-  localStorage.setItem("marsad-language", state.language);
+  remember(state.language);
   translate();
 });
 by("card-open").addEventListener("click", () => tried(showCard));
@@ -245,11 +287,12 @@ by("document").addEventListener("keydown", move);
 for (const kind of ["mouseover", "focusin"]) by("document").addEventListener(kind, showTip);
 for (const kind of ["mouseleave", "focusout"]) by("document").addEventListener(kind, hideTip);
 addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
-addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
 addEventListener("drop", (event) => {
-  event.preventDefault();
   const [file] = event.dataTransfer.files;
-  if (file) tried(() => open(file));
+  if (!file) return; // a piece of text goes where it is dropped
+  event.preventDefault();
+  tried(() => open(file));
 });
 translate();
 learnLabels().catch(() => {}); // the token may be needed first; reading says so

@@ -27,8 +27,6 @@ export function showDocument(parent, record, points, { labels, glosses, say, lev
     return block;
   });
   parent.replaceChildren(...sentences);
-  const first = parent.querySelector("[data-name]");
-  if (first) first.tabIndex = 0;
 
   function mention(own, surface) {
     const mark = element("mark", `hue-${labels.indexOf(own.label)}`, surface);
@@ -48,7 +46,7 @@ export function showDocument(parent, record, points, { labels, glosses, say, lev
     own.dataset.name = name;
     own.dataset.tip = `${glosses[name]} · ${name}${score}${away ? ` · ${say("withheld")}` : ""}`;
     own.setAttribute("role", "note");
-    own.setAttribute("aria-label", `${words}${score}${away ? `, ${say("withheld")}` : ""}`);
+    own.dataset.label = `${words}${score}${away ? `, ${say("withheld")}` : ""}`;
     own.tabIndex = -1;
     if (away) own.classList.add("withheld");
     return own;
