@@ -192,6 +192,8 @@ def test_what_is_no_http_does_not_stop_the_server(server: Server):
 
 def test_a_token_is_asked_for_where_there_is_one(start: Start):
     client = start(token="a-token").client
+    described = client.get("/openapi.json").json()
+    assert described["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
     assert client.get("/readyz").status_code == 200
     for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "a-token"}):
         answer = client.post("/v1/predict", json={"text": TEXT}, headers=headers)

@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from marsad import __version__
@@ -61,8 +62,10 @@ def create_app(
         redoc_url=None,
     )
     app.state.service = service
-    app.include_router(router)
-    app.include_router(inference_protocol.router)
+    # The guard asks for the token; this says so in the API's description.
+    asked = [Depends(HTTPBearer(auto_error=False))] if token else []
+    app.include_router(router, dependencies=asked)
+    app.include_router(inference_protocol.router, dependencies=asked)
     app.include_router(pages.router)
     add_handlers(app)
     app.add_middleware(Guard, limits=service.limits, measures=service.measures, token=token)
