@@ -17,6 +17,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -46,6 +47,7 @@ class Tally:
     outcomes: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, list[float]] = field(default_factory=lambda: {"short": [], "long": []})
     answered: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -70,10 +72,10 @@ def prepare(model: Path, *, words: int, long: int) -> Work:
 
 
 def _long(parts: list[str], words: int, seed: int) -> str:
-    order, text, count = random.Random(seed), [], 0
-    while count < words:
+    order, text, size = random.Random(seed), [], 0
+    while size < words:
         text.append(order.choice(parts))
-        count += count_words(text[-1])
+        size += count_words(text[-1])
     return "\n\n".join(text)
 
 
@@ -83,6 +85,7 @@ class Client:
     def __init__(self, number: int, server: Server, work: Work, tally: Tally) -> None:
         self.dice = random.Random(number)
         self.server, self.work, self.tally = server, work, tally
+        self.names = (f"client-{number}-{i}" for i in count())
 
     async def run(self, until: float) -> None:
         kinds = [self.ask_short, self.ask_long, self.send_nonsense, self.read_slowly, self.leave]
@@ -118,7 +121,11 @@ class Client:
         number = self.dice.randrange(len(self.work.texts[kind]))
         begun = time.monotonic()
         async with httpx.AsyncClient(base_url=self.server.address, timeout=PATIENCE) as client:
-            answer = await client.post("/v1/predict", json={"text": self.work.texts[kind][number]})
+            answer = await client.post(
+                "/v1/predict",
+                json={"text": self.work.texts[kind][number]},
+                headers={"X-Request-ID": next(self.names)},
+            )
         self._judge(kind, number, answer.status_code, answer.content, dict(answer.headers), begun)
         if answer.status_code == 429:
             await asyncio.sleep(min(2.0, float(answer.headers["retry-after"])))
@@ -147,12 +154,14 @@ class Client:
         if answer.status_code not in (413, 422):
             self.tally.wrong.append(f"nonsense: status {answer.status_code}")
 
-    async def _send(self, text: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _send(
+        self, text: str, name: str
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port, limit=4096)
         body = json.dumps({"text": text}).encode()
         head = (
             "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            f"Content-Length: {len(body)}\r\nX-Request-ID: {name}\r\nConnection: close\r\n\r\n"
         )
         writer.write(head.encode() + body)
         await writer.drain()
@@ -162,7 +171,8 @@ class Client:
         """Take the answer in small bites with pauses between them."""
         number = self.dice.randrange(len(self.work.texts["short"]))
         begun = time.monotonic()
-        reader, writer = await self._send(self.work.texts["short"][number])
+        text = self.work.texts["short"][number]
+        reader, writer = await self._send(text, next(self.names))
         answer = b""
         while bite := await asyncio.wait_for(reader.read(512), PATIENCE):
             answer += bite
@@ -177,7 +187,9 @@ class Client:
 
     async def leave(self) -> None:
         """Ask, and hang up before the answer."""
-        _, writer = await self._send(self.dice.choice(self.work.texts["short"]))
+        name = next(self.names)
+        self.tally.left.add(name)
+        _, writer = await self._send(self.dice.choice(self.work.texts["short"]), name)
         await asyncio.sleep(self.dice.random() * 0.2)
         writer.transport.abort()
         self.tally.outcomes["left"] += 1
@@ -229,7 +241,7 @@ def lost(server: Server, tally: Tally) -> int:
         for line in lines
         if line["path"] == "/v1/predict" and line["status"] in (200, 499, 500)
     }
-    return len(own - tally.answered)
+    return len(own - tally.answered - tally.left)
 
 
 def percentile(values: list[float], share: int) -> float:
@@ -265,22 +277,21 @@ def main(arguments: list[str] | None = None) -> int:
         code = 0
     finally:
         server.stop()
-    gone = lost(server, tally)
-    if gone > tally.outcomes["left"]:
+    if gone := lost(server, tally):
         tally.wrong.append(f"{gone} requests were taken whose clients got no answer")
     if watch.peak > options.memory:
         tally.wrong.append(f"memory: {watch.peak:.0f} MiB")
     if code not in (0, -signal.SIGTERM):
         tally.wrong.append(f"the server ended with code {code}")
-    for outcome, count in sorted(tally.outcomes.items()):
-        print(f"{outcome:40}{count:8,}")
+    for outcome, times in sorted(tally.outcomes.items()):
+        print(f"{outcome:40}{times:8,}")
     for kind, seconds in tally.seconds.items():
         if seconds:
             shown = ", ".join(f"p{p} {percentile(seconds, p):.2f} s" for p in (50, 95, 99))
             print(f"{kind} documents: {len(seconds):,} answered, {shown}")
     print(f"memory of the server: {watch.peak:.0f} MiB at most")
-    for wrong, count in Counter(tally.wrong).items():
-        print(f"WRONG: {wrong} ({count} times)")
+    for wrong, times in Counter(tally.wrong).items():
+        print(f"WRONG: {wrong} ({times} times)")
     print("all accepted requests were answered rightly" if not tally.wrong else "FAILED")
     return bool(tally.wrong)
 

@@ -190,6 +190,12 @@ def test_what_is_no_http_does_not_stop_the_server(server: Server):
     assert server.client.get("/readyz").status_code == 200
 
 
+@pytest.mark.parametrize(("name", "kept"), [("desk-7", True), ("a b", False), ("x" * 65, False)])
+def test_a_client_may_name_its_request(server: Server, name: str, kept: bool):
+    answer = server.client.get("/v1/model", headers={"X-Request-ID": name})
+    assert (answer.headers["x-request-id"] == name) is kept
+
+
 def test_a_token_is_asked_for_where_there_is_one(start: Start):
     client = start(token="a-token").client
     described = client.get("/openapi.json").json()

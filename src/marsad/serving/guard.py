@@ -7,6 +7,7 @@ import asyncio
 import hmac
 import json
 import logging
+import re
 import time
 import uuid
 
@@ -21,6 +22,7 @@ from marsad.serving.problems import answer
 log = logging.getLogger("marsad.serve")
 
 OPEN = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", *pages.PATHS})
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 STREAMS = frozenset({"/v1/predict/stream"})  # bounded by the line, not by the body
 
 
@@ -42,7 +44,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun, request = time.perf_counter(), uuid.uuid4().hex[:16]
+        begun, request = time.perf_counter(), _name_of(scope)
         status = 499  # the client left before an answer
 
         async def answering(message: Message) -> None:
@@ -111,6 +113,12 @@ class Guard:
     def _known(self, given: bytes) -> bool:
         assert self.token is not None
         return hmac.compare_digest(given, b"Bearer " + self.token.encode())
+
+
+def _name_of(scope: Scope) -> str:
+    """Return the name that a client gives its request, where it is one, or a new one."""
+    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+    return given if _NAME.fullmatch(given) else uuid.uuid4().hex[:16]
 
 
 class _Body:
