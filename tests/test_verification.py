@@ -125,6 +125,15 @@ def test_a_word_in_the_card_is_found(folder: ModelFolder):
     assert "Good for targeting" in only.problem
 
 
+def test_a_card_of_corpora_that_are_not_here_is_skipped(folder: ModelFolder):
+    text = folder["run"].read_text(encoding="utf-8")
+    folder["run"].write_text(text.replace("train.jsonl", "elsewhere.jsonl"), encoding="utf-8")
+    folder.write_checksums()
+    *_, card = verify(folder, sample=1)
+    assert card.skipped
+    assert "elsewhere.jsonl: is not here" in card.problem
+
+
 def test_figures_on_a_corpus_that_is_not_here_are_skipped(
     folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -14,6 +14,7 @@ from typing import Any
 
 from marsad.benchmarks import Benchmark, open_benchmark
 from marsad.card_writing import card_text
+from marsad.config import load_config
 from marsad.errors import DataError, MarsadError, ModelError
 from marsad.evaluation import evaluate
 from marsad.metrics import Evaluation, Metrics, read_metrics
@@ -77,7 +78,7 @@ def verify(
     for part in ("seeds", "stress", "export"):
         if getattr(metrics, part):
             yield Check(part, "is not computed again; its own command does that", skipped=True)
-    yield _tried("card", lambda: _compare_card(folder))
+    yield _check_card(folder)
 
 
 def _tried(about: str, work: Any) -> Check:  # noqa: ANN401
@@ -190,6 +191,19 @@ def _differing_documents(own: Evaluation, again: Evaluation, tolerance: float) -
     if len(wrong) <= tolerance * len(again.documents):
         return ""
     return f"{len(wrong)} documents are read otherwise than the record says, {wrong[0]} first"
+
+
+def _check_card(folder: ModelFolder) -> Check:
+    """Compare the card with what the record makes, where the corpora that it describes are."""
+    try:
+        run = load_config(folder.require("run", "take the folder anew"))
+        named = [part.corpus for part in run.data.parts if not part.corpus.startswith(PREFIX)]
+        if gone := [corpus for corpus in named if not Path(corpus).exists()]:
+            return Check("card", f"{gone[0]}: is not here to be described again", skipped=True)
+        _compare_card(folder)
+    except MarsadError as error:
+        return Check("card", str(error))
+    return Check("card")
 
 
 def _compare_card(folder: ModelFolder) -> None:
