@@ -193,6 +193,8 @@ def test_both_languages_have_the_same_words(page: Page):
     page.click("#language")
     assert (page.get_attribute("html", "dir"), page.get_attribute("html", "lang")) == ("ltr", "en")
     assert "Withhold what is less probable than" in page.inner_text("body")
+    kinds = page.evaluate("import('./page/messages.js').then(({KINDS}) => Object.keys(KINDS))")
+    assert kinds == list(scheme().entity_names)
     page.reload()
     assert page.get_attribute("html", "lang") == "en"
     page.click("#language")

@@ -69,6 +69,22 @@ export const MESSAGES = {
   },
 };
 
+// Arabic words for labels come from the label file; these are the English ones of kinds.
+export const KINDS = {
+  PER: "person",
+  NORP: "nationality or group",
+  OCC: "office or occupation",
+  ORG: "organisation",
+  MIL: "armed side",
+  GPE: "place with an administration",
+  LOC: "other place",
+  FAC: "facility",
+  WEA: "weapon or equipment",
+  EVENT: "named event",
+  DATE: "time",
+  NUM: "number or amount",
+};
+
 export const EXAMPLE = `قالت مصادر طبية في مدينة إدلب إن ستة مدنيين قتلوا وأصيب أحد عشر آخرون، مساء الأربعاء، جراء قصف مدفعي لقوات النظام السوري طال سوقا شعبيا في بلدة أريحا.
 
 ونفى المتحدث باسم وزارة الدفاع في دمشق استهداف المدنيين. وهدد القيادي في هيئة تحرير الشام أبو خالد بالرد على مواقع الجيش في ريف اللاذقية، فيما دعت الأمم المتحدة الطرفين إلى وقف إطلاق النار قبل اجتماع مرتقب في جنيف الأسبوع المقبل.`;

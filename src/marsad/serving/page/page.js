@@ -1,7 +1,7 @@
 // The page: a text goes to /v1/predict, the record comes back and is shown.
 
 import { renderMarkdown } from "./markdown.js";
-import { EXAMPLE, MESSAGES } from "./messages.js";
+import { EXAMPLE, KINDS, MESSAGES } from "./messages.js";
 import { csv, jsonLine, reported } from "./records.js";
 import { showChoices, showDocument } from "./view.js";
 
@@ -77,8 +77,8 @@ async function learnLabels() {
 function glosses() {
   const { entities, events, realis } = state.labels;
   const all = [...entities, ...events, ...realis];
-  return Object.fromEntries(
-    all.map((own) => [own.name, state.language === "ar" ? own.gloss : own.name.toLowerCase().replaceAll("_", " ")]));
+  const english = (name) => KINDS[name] ?? name.replaceAll("_", " ");
+  return Object.fromEntries(all.map((own) => [own.name, state.language === "ar" ? own.gloss : english(own.name)]));
 }
 
 function showModel() {
