@@ -12,7 +12,7 @@ from itertools import chain, pairwise, tee
 from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
 
-from marsad.document import Document, Event, parse_document
+from marsad.document import Document, Event
 from marsad.errors import ConfigError
 from marsad.reader import Reader
 from marsad.runtime import load
@@ -104,8 +104,8 @@ def _events_of(span: Span) -> tuple[Event, ...]:
     if span.doc._.marsad is None:
         return ()
     return tuple(
-        event
-        for sentence in parse_document(span.doc._.marsad, "doc").sentences
-        if span.start_char <= sentence.start and sentence.end <= span.end_char
-        for event in sentence.events
+        Event(event["type"], event["realis"], event.get("score"))
+        for sentence in span.doc._.marsad["sentences"]
+        if span.start_char <= sentence["start"] and sentence["end"] <= span.end_char
+        for event in sentence["events"]
     )

@@ -44,7 +44,7 @@ export function showDocument(parent, record, points, { labels, glosses, say, lev
     const away = withheld(kind, item, levels);
     const score = item.score === undefined ? "" : ` ${(100 * item.score).toFixed(0)}%`;
     own.dataset.name = name;
-    own.dataset.tip = `${both(glosses[name], name, " · ")}${score}${away ? ` · ${say("withheld")}` : ""}`;
+    own.dataset.tip = `${glosses[name]}${isSaid(name, glosses) ? "" : ` · ${name}`}${score}${away ? ` · ${say("withheld")}` : ""}`;
     own.setAttribute("role", "note");
     own.dataset.label = `${words}${score}${away ? `, ${say("withheld")}` : ""}`;
     own.tabIndex = -1;
@@ -62,14 +62,14 @@ export function showChoices(parent, names, counts, { hues, glosses, chosen, say 
     const box = label.appendChild(element("input"));
     Object.assign(box, { type: "checkbox", value: name, checked: chosen(name) });
     const text = label.appendChild(element("span", hues ? `swatch hue-${names.indexOf(name)}` : "", glosses[name]));
-    text.append(element("small", "", `${both("", glosses[name] === name.replaceAll("_", " ") ? "" : name, " ")} ${counts[name]}`));
+    text.append(element("small", "", ` ${isSaid(name, glosses) ? "" : `${name} `}${counts[name]}`));
     return item;
   });
   parent.replaceChildren(...(items.length ? items : [element("li", "", say("none"))]));
 }
 
-// A gloss with the label's own name, unless they are one word.
-const both = (gloss, name, between) => (!name || gloss === name.replaceAll("_", " ") ? gloss : `${gloss}${between}${name}`);
+// Whether a label's gloss is its own name.
+const isSaid = (name, glosses) => glosses[name] === name.replaceAll("_", " ");
 
 export function element(tag, css = "", text = "") {
   const own = document.createElement(tag);
