@@ -71,6 +71,23 @@ def by_hand(document: Document) -> Iterator[tuple[int, int, bool]]:
 # Documents of our own.
 
 
+def test_what_is_unsure_is_taught_neither_as_there_nor_as_absent(tokenizer: Tokenizer):
+    text = "قال الوزير إن الجيش قصف بدرعا"
+    surfaces = [("الوزير", "OCC", 1 / 3), ("الجيش", "MIL", 2 / 3), ("درعا", "GPE", 0.5)]
+    entities = tuple(
+        Entity(text.index(s), text.index(s) + len(s), label, score) for s, label, score in surfaces
+    )
+    events = (Event("shelling", "actual", 0.5), Event("airstrike", "actual", 0.6))
+    document = Document("d", text, (Sentence(0, len(text), events),), entities)
+    (row,) = training_rows([Annotated(document)], tokenizer, settings())
+    tags = [tag for tag, _, _ in known([row])]
+    assert tags == [TAGS.index(t) for t in ("O", "O", "B-MIL", "O")]
+    told = dict(zip(TYPES, row["events"][0], strict=True))
+    assert told["shelling"] == IGNORED
+    assert told["airstrike"] > 0
+    assert told["protest"] == 0
+
+
 @pytest.mark.parametrize("decorated", [False, True])
 @pytest.mark.parametrize(("max_tokens", "context"), [(24, 0), (128, 0), (128, 16), (2000, 0)])
 def test_every_word_has_its_target_in_exactly_one_window(

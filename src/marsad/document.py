@@ -2,7 +2,7 @@
 
 Offsets are Unicode code points into the untouched text, half-open: ``text[start:end]`` is the
 mention. A prediction is an annotated document plus scores, so it can be corrected by hand and
-trained on again.
+trained on again: what its score leaves open is then taught neither as there nor as absent.
 """
 
 import json
@@ -23,6 +23,11 @@ class Entity:
     label: str
     score: float | None = None
 
+    @property
+    def unsure(self) -> bool:
+        """Whether it has a score that does not speak for it: at most one half."""
+        return _is_unsure(self.score)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -31,6 +36,11 @@ class Event:
     type: str
     realis: str
     score: float | None = None
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it has a score that does not speak for it: at most one half."""
+        return _is_unsure(self.score)
 
     @property
     def family(self) -> str:
@@ -97,6 +107,10 @@ class Document:
     def to_json(self) -> str:
         """Return the record as one line of JSON."""
         return json.dumps(self.to_record(), ensure_ascii=False)
+
+
+def _is_unsure(score: float | None) -> bool:
+    return score is not None and score <= 0.5
 
 
 def _entity_record(entity: Entity, doc: Document) -> dict[str, Any]:

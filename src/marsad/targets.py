@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from marsad.benchmarks import Annotated
-from marsad.document import Sentence
+from marsad.document import Entity, Sentence
 from marsad.label_sets import label_sets
 from marsad.labels import scheme
 from marsad.losses import IGNORED
 from marsad.model_folder import ModelSettings
-from marsad.spans import WordTags, tag_words
+from marsad.spans import Ints, WordTags, tag_words
 from marsad.text.batches import make_batch
 from marsad.text.windows import (
     Bools,
@@ -98,19 +98,32 @@ def _training_row(
 def _word_targets(
     item: Annotated, number: int, tokenized: TokenizedSentence
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return label set and proclitic length of each word; IGNORED where they are unknown."""
+    """Return label set and proclitic length of each word; IGNORED where they are unknown.
+
+    In documents of our own that is where a mention is unsure.
+    """
     document = item.document
     names = scheme().sources[item.source].tags if item.source else scheme().tags
-    mentions = document.entities_in(document.sentences[number])
-    targets, misfits = tag_words(document.text, tokenized.words, mentions, names)
+    mentions = list(document.entities_in(document.sentences[number]))
+    sure = [entity for entity in mentions if not entity.unsure]
+    targets, misfits = tag_words(document.text, tokenized.words, sure, names)
     for entity, reason in misfits:
         log.warning("%s: %r %s; left out", document.id, document.mention(entity), reason)
     tags, lengths = _begin_at_heard(targets, tokenized.silent)
     if not item.source:
+        tags[_unsure(tokenized.words, mentions) & (tags == 0)] = IGNORED
         return tags, np.where(lengths < 0, IGNORED, lengths)
     unknown = np.full_like(tags, IGNORED)  # mentions are whole tokens, whatever leads them
     annotated = bool(scheme().sources[item.source].entities)
     return label_sets().tag_set[item.source][tags] if annotated else unknown, unknown
+
+
+def _unsure(words: Ints, mentions: Sequence[Entity]) -> Bools:
+    """Return which words an unsure mention reaches into."""
+    reached = np.zeros(len(words), dtype=np.bool_)
+    for entity in (e for e in mentions if e.unsure):
+        reached |= (words[:, 0] < entity.end) & (entity.start < words[:, 1])
+    return reached
 
 
 def _begin_at_heard(targets: WordTags, silent: Bools) -> WordTags:
@@ -137,7 +150,10 @@ def _event_targets(item: Annotated, sentence: Sentence, *, whole: bool) -> list[
         classes = names.sources[item.source].events
         absent = {t for name, voted in item.votes.items() if not voted for t in classes[name]}
         return [0 if name in absent else IGNORED for name in names.event_names]
-    found = {e.type: 1 + names.realis_names.index(e.realis) for e in sentence.events}
+    found = {
+        e.type: IGNORED if e.unsure else 1 + names.realis_names.index(e.realis)
+        for e in sentence.events
+    }
     return [found.get(name, 0) for name in names.event_names]
 
 

@@ -1,5 +1,7 @@
 """Votes of several models on one text."""
 
+import pytest
+
 from marsad.adaptation.voting import vote
 from marsad.document import Document, Entity, Event, Sentence
 
@@ -22,11 +24,16 @@ def surfaces(document: Document) -> list[tuple[str, str]]:
     return [(document.mention(e), e.label) for e in document.entities]
 
 
-def test_what_most_report_is_kept_and_the_rest_is_not():
+def test_a_mention_has_the_share_of_the_models_that_report_it():
     voted = vote([answer(("عمان", "GPE")), answer(("عمان", "GPE")), answer(("وفد", "ORG"))])
-    assert surfaces(voted) == [("عمان", "GPE")]
-    assert voted.entities[0].score is None
+    assert surfaces(voted) == [("وفد", "ORG"), ("عمان", "GPE")]
+    assert [e.score for e in voted.entities] == pytest.approx([1 / 3, 2 / 3])
+    assert [e.unsure for e in voted.entities] == [True, False]
     assert voted.model is None
+
+
+def test_half_of_the_models_leave_a_mention_unsure():
+    assert vote([answer(("عمان", "GPE")), answer()]).entities[0].unsure
 
 
 def test_one_name_in_one_text_is_one_thing():
@@ -38,6 +45,7 @@ def test_one_name_in_one_text_is_one_thing():
         ]
     )
     assert surfaces(voted) == [("درعا", "GPE"), ("درعا", "GPE")]
+    assert [e.score for e in voted.entities] == pytest.approx([2 / 3, 2 / 3])
 
 
 def test_of_mentions_that_overlap_the_one_with_more_votes_stays():
@@ -51,7 +59,7 @@ def test_a_mention_that_annotated_documents_must_not_hold_is_left_out():
     assert voted.entities == ()
 
 
-def test_events_are_those_of_most_with_their_usual_realis():
+def test_events_have_shares_and_their_usual_realis():
     strike, other = "airstrike", "protest"
     voted = vote(
         [
@@ -60,7 +68,10 @@ def test_events_are_those_of_most_with_their_usual_realis():
             answer(events=(Event(strike, "actual"),)),
         ]
     )
-    assert voted.sentences[0].events == (Event(strike, "actual"),)
+    assert voted.sentences[0].events == (
+        Event(strike, "actual", 1.0),
+        Event(other, "actual", 1 / 3),
+    )
     assert voted.sentences[1].events == ()
 
 

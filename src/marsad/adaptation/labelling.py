@@ -1,4 +1,4 @@
-"""Self-training, first half: models label open text, what most of them say is kept.
+"""Self-training, first half: models label open text, and vote.
 
 The labels are as good as the models, but of far more text than anybody annotates (Lee 2013,
 "Pseudo-Label"; Xie et al. 2020, "Self-training with Noisy Student improves ImageNet
@@ -33,7 +33,7 @@ _COUNTS = "labelled.json"
 
 @dataclass(frozen=True)
 class Labelled:
-    """What was labelled: documents, words, and the mentions and events that were kept.
+    """What was labelled: documents, words, and the mentions and events that most models report.
 
     ``teachers`` are the models, by name and seed, with the SHA-256 of their weights; ``reported``
     counts mentions of any of them.
@@ -48,7 +48,7 @@ class Labelled:
 
 
 def label_texts(options: TeachingConfig, source: TextSource, folder: Path) -> Path:
-    """Let models label texts, and return the file of what most of them say.
+    """Let models label texts, and return the file of their votes.
 
     What a killed one had read is not read again.
 
@@ -157,8 +157,8 @@ def _count(models: Sequence[Path], answers: Sequence[Path]) -> Labelled:
         documents += 1
         words += count_words(kept.text)
         reported += len({(e.start, e.end, e.label) for answer in same for e in answer.entities})
-        mentions += len(kept.entities)
-        events += sum(len(sentence.events) for sentence in kept.sentences)
+        mentions += sum(not entity.unsure for entity in kept.entities)
+        events += sum(not e.unsure for sentence in kept.sentences for e in sentence.events)
     return Labelled(teachers_of(models), documents, words, reported, mentions, events)
 
 

@@ -1,4 +1,4 @@
-"""Votes: what most of several models say of one text.
+"""Votes: what several models say of one text, and how many of them say it.
 
 Models that were trained alike but for chance or data err in different places, so what most of them
 report is right more often than what one does (Breiman 1996, "Bagging Predictors").
@@ -13,31 +13,38 @@ from marsad.document import Document, Entity, Event, Sentence
 
 
 def vote(answers: Sequence[Document]) -> Document:
-    """Return what more than half of the models report of one text.
+    """Return what models report of one text, each mention and event with the share that says so.
 
-    A mention of fewer counts too where its letters are, elsewhere in the text, a mention of the
-    same label for most of them: one name in one text is one thing (Gale, Church and Yarowsky 1992,
-    "One Sense Per Discourse"). Of mentions that overlap the one with more votes stays, then the
-    longer, then the earlier one. What annotated documents must not hold is left out.
+    Where the letters of a mention are, elsewhere in the text, a mention of the same label for more
+    than half of the models, it has the share of that one: one name in one text is one thing (Gale,
+    Church and Yarowsky 1992, "One Sense Per Discourse"). Of mentions that overlap the one with
+    more votes stays, then the longer, then the earlier one. What annotated documents must not hold
+    is left out.
 
     Args:
         answers: of each model the same text, cut into the same sentences.
 
     Returns:
-        An annotated document without scores.
+        An annotated document whose scores are shares of the models; what half of them or fewer
+        report is unsure.
     """
-    first, least = answers[0], len(answers) // 2 + 1
+    first = answers[0]
     votes = Counter(replace(entity, score=None) for answer in answers for entity in answer.entities)
-    agreed = {(first.mention(e), e.label) for e, count in votes.items() if count >= least}
-    wanted = [e for e in votes if (first.mention(e), e.label) in agreed]
-    wanted.sort(key=lambda e: (-votes[e], e.start - e.end, e.start))
+    agreed: dict[tuple[str, str], int] = {}
+    for entity, count in votes.items():
+        if 2 * count > len(answers):
+            name = first.mention(entity), entity.label
+            agreed[name] = max(count, agreed.get(name, 0))
+    counts = {e: agreed.get((first.mention(e), e.label), own) for e, own in votes.items()}
+    ranked = sorted(votes, key=lambda e: (-votes[e], -counts[e], e.start - e.end, e.start))
+    kept = _apart(entity for entity in ranked if is_sound_entity(first, entity))
     return Document(
         id=first.id,
         text=first.text,
         sentences=tuple(
-            _sentence(same, least) for same in zip(*(a.sentences for a in answers), strict=True)
+            _sentence(same) for same in zip(*(a.sentences for a in answers), strict=True)
         ),
-        entities=tuple(sorted(_apart(e for e in wanted if is_sound_entity(first, e)))),
+        entities=tuple(sorted(replace(e, score=counts[e] / len(answers)) for e in kept)),
         meta=first.meta,
     )
 
@@ -51,16 +58,13 @@ def _apart(entities: Iterable[Entity]) -> list[Entity]:
     return taken
 
 
-def _sentence(answers: Sequence[Sentence], least: int) -> Sentence:
-    """Return a sentence with the types that enough models report, each with its usual realis."""
+def _sentence(answers: Sequence[Sentence]) -> Sentence:
+    """Return a sentence with the types that models report, each with its usual realis."""
     found = [event for answer in answers for event in answer.events]
-    types = Counter(event.type for event in found)
-    return replace(
-        answers[0], events=tuple(_events(found, [t for t in types if types[t] >= least]))
-    )
+    return replace(answers[0], events=tuple(_events(found, len(answers))))
 
 
-def _events(found: Sequence[Event], types: Sequence[str]) -> Iterator[Event]:
-    for name in types:
+def _events(found: Sequence[Event], models: int) -> Iterator[Event]:
+    for name, count in Counter(event.type for event in found).items():
         realis = Counter(event.realis for event in found if event.type == name)
-        yield Event(name, realis.most_common(1)[0][0])
+        yield Event(name, realis.most_common(1)[0][0], count / models)
