@@ -102,7 +102,7 @@ $(MODEL)/model.int8.onnx: $(MODEL)/model.safetensors $(EXPORTED_BY)
 	$(BIN)/python train/export_model.py $(MODEL)
 
 $(MODEL)/metrics.stamp: $(MODEL)/model.int8.onnx $(MEASURED_BY) data/corpus/test.jsonl data/corpus/test_place.jsonl data/articles/daraa.jsonl
-	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test.jsonl --report $(MODEL)/test.html
+	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test.jsonl --examples --report $(MODEL)/test.html
 	$(BIN)/python train/evaluate_model.py $(MODEL) data/corpus/test_place.jsonl --report $(MODEL)/test_place.html
 	$(BIN)/python train/evaluate_model.py $(MODEL) data/articles/daraa.jsonl
 	@touch $@

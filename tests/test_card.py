@@ -1,8 +1,10 @@
 """What a card must say of data that a model has seen, how it was chosen and what it learnt."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -314,6 +316,48 @@ def test_a_card_is_read_into_fields(tmp_path: Path, tiny_encoder: Path, tiny_cor
     folder["card"].write_text(text.replace("apache-2.0", "mit"), encoding="utf-8")
     with pytest.raises(ModelError, match=r"README\.md"):
         marsad.card.load(folder.path)
+
+
+def test_a_card_shows_parts_of_the_data_and_quotes_what_it_was_asked_to(
+    tiny_encoder: Path, tiny_corpus: Path, tmp_path: Path
+):
+    folder = train(tiny_run(tiny_encoder, tiny_corpus, tmp_path / "m"))
+    for data, *options in (["test", "--examples"], ["dev"]):
+        path = str(tiny_corpus / f"{data}.jsonl")
+        assert run(["evaluate", str(folder.path), path, *options]) == 0
+    write_card(folder)
+    text = folder["card"].read_text(encoding="utf-8")
+    metrics = read_metrics(folder)
+    test, dev = metrics.evaluations.values()
+    for evaluation in (test, dev):
+        for cut, parts in evaluation.slices.items():
+            for name, part in parts.items():
+                assert f"| {cut} | {name} | {part.documents} | {part.sentences} |" in text
+    assert not dev.examples
+    quotes = [
+        e
+        for own in test.examples.values()
+        for pair in own.values()
+        for e in (pair.right, pair.wrong)
+    ]
+    assert any(quotes)
+    quoted = text[text.index("### Right and wrong") : text.index("## How it was made")]
+    assert all(" ".join(e.sentence.split()).replace("*", "\\*") in quoted for e in quotes if e)
+    assert len(markdown_tables(text)) > 10
+    assert metrics.training is not None
+    assert f"| training | {metrics.training.steps} steps, " in text
+
+
+def markdown_tables(text: str) -> list[list[str]]:
+    """Return the tables of a page, each row of which has as many cells as its head."""
+    tables = [
+        list(lines)
+        for is_row, lines in groupby(text.splitlines(), lambda line: line.startswith("|"))
+        if is_row
+    ]
+    for table in tables:
+        assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {table[0].count("|")}
+    return tables
 
 
 def test_the_schema_of_the_documents_is_that_of_cards():

@@ -1,6 +1,7 @@
 """The log of a run: each step once, whatever was killed in between."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from marsad.run_log import RunLog
+from marsad.run_log import RunLog, report_training
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +34,11 @@ class Life:
 
 
 def lines(path: Path) -> list[dict[str, float]]:
-    """Return the lines without their seconds."""
+    """Return the lines without what they took."""
     found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     for line in found:
         assert line.pop("seconds") >= 0
+        assert line.pop("cpu_seconds") >= 0
     return found
 
 
@@ -113,12 +115,28 @@ def test_each_step_stands_once_whatever_was_killed(
 def test_seconds_go_on_where_the_last_checkpoint_was(tmp_path: Path, arguments: TrainingArguments):
     path = tmp_path / "metrics.jsonl"
     path.write_text(
-        '{"step": 1, "seconds": 1000.0, "loss": 2.0}\n{"step": 2, "seconds": 2000.0, "loss": 1.0}\n'
+        '{"step": 1, "seconds": 1000.0, "cpu_seconds": 3000.0, "loss": 2.0}\n'
+        '{"step": 2, "seconds": 2000.0, "cpu_seconds": 6000.0, "loss": 1.0}\n'
     )
     Life(path, arguments, step=1).say(2, loss=1.0)
-    first, second = (json.loads(line)["seconds"] for line in path.read_text().splitlines())
-    assert first == 1000
-    assert 1000 <= second < 1010
+    first, second = map(json.loads, path.read_text().splitlines())
+    assert first["seconds"] == 1000
+    assert 1000 <= second["seconds"] < 1010
+    assert 3000 <= second["cpu_seconds"] < 3010
+
+
+def test_a_report_is_of_the_last_line(tmp_path: Path, arguments: TrainingArguments):
+    path = tmp_path / "metrics.jsonl"
+    life = Life(path, arguments)
+    started = time.process_time()
+    while time.process_time() < started + 0.02:
+        sum(range(1000))
+    life.say(7, loss=1.0)
+    report = report_training(path)
+    assert report.steps == 7
+    assert 0.02 <= report.cpu_seconds <= time.process_time()
+    assert report.processes == 1
+    assert report.processor
 
 
 @pytest.mark.parametrize(

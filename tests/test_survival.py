@@ -185,10 +185,11 @@ def environment(threads: int = 1) -> dict[str, str]:
 
 
 def log_of(folder: Path) -> list[dict[str, float]]:
-    """Return the lines of a run's log, without its seconds, which must not go back."""
+    """Return the lines of a run's log, without what they took, which must not go back."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    seconds = [line.pop("seconds") for line in lines]
-    assert seconds == sorted(seconds)
+    for clock in ("seconds", "cpu_seconds"):
+        taken = [line.pop(clock) for line in lines]
+        assert taken == sorted(taken)
     return lines
 
 

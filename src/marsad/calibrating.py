@@ -191,7 +191,8 @@ def calibrate(
     )
     write_calibration(calibration, folder, reader.role)
     folder["card"].unlink(missing_ok=True)
-    write_metrics(Metrics(export=read_metrics(folder).export), folder)
+    kept = read_metrics(folder)
+    write_metrics(Metrics(training=kept.training, export=kept.export), folder)
     return calibration
 
 

@@ -6,27 +6,37 @@ from functools import cache
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter, ValidationError
 
+from marsad import __version__
 from marsad.benchmarks.overlaps import share_texts
 from marsad.benchmarks.provenance import licence_asked, provenance
 from marsad.benchmarks.teaching import teach_realis, teaching_of_entities, teaching_of_events
 from marsad.calibration import Calibration, Curve, read_calibration
 from marsad.card import LIMITS, USES
+from marsad.card_tables import (
+    change,
+    examples,
+    flips,
+    percent,
+    quoted,
+    scores,
+    slices,
+    span,
+    summary,
+)
 from marsad.config import RunConfig, load_config, with_values
 from marsad.errors import ModelError
 from marsad.fairness import fairness_gaps
-from marsad.files import atomic_write, read_records
+from marsad.files import atomic_write, read_records, sha256
 from marsad.labels import scheme
-from marsad.metrics import Change, Metrics, read_metrics
+from marsad.metrics import Metrics, read_metrics
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 from marsad.runtime import PREFERENCE
-from marsad.scoring import Score
-from marsad.scoring.uncertainty import Interval
 from marsad.sections import PREFIX
 
-_TEMPLATE = Path(__file__).with_name("card.md.jinja")
+_TEMPLATE = "card.md.jinja"
 _HUB_TASKS = {
     "entities": ("token-classification", "strict span"),
     "events": ("text-classification", "event type"),
@@ -92,13 +102,18 @@ def render(
 ) -> str:
     """Fill the template; an unknown name in it is an error."""
     environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
     )
-    environment.globals |= {"pct": _percent, "span": _span, "table": _table}
-    environment.globals |= {"uses": USES, "limits": LIMITS}
-    environment.globals |= {"change": _change, "flips": _flips, "gaps": fairness_gaps}
+    environment.globals |= {"pct": percent, "span": span, "table": scores, "summary": summary}
+    environment.globals |= {"uses": USES, "limits": LIMITS, "version": __version__}
+    environment.globals |= {"change": change, "flips": flips, "gaps": fairness_gaps}
+    environment.globals |= {"slices": slices, "examples": examples, "quoted": quoted}
     seeds = read_seeds(folder, run)
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    return environment.get_template(_TEMPLATE).render(
         settings=settings,
         run=run,
         metrics=metrics,
@@ -109,8 +124,14 @@ def render(
         seeds=", ".join(seeds.figures[_SCORE].values) if seeds else "",
         provenance={part.corpus: provenance(part.corpus) for part in run.data.parts},
         licence_asked=licence_asked(_corpora(run), run.encoder),
-        folder=folder.path,
+        digest=_digest(folder),
+        scheme=scheme(),
     )
+
+
+def _digest(folder: ModelFolder) -> str:
+    """Return the SHA-256 of the file that is read by default; empty where there is none yet."""
+    return next((sha256(folder[role]) for role in PREFERENCE if folder[role].exists()), "")
 
 
 def _calibration(folder: ModelFolder) -> Calibration:
@@ -200,7 +221,7 @@ def _chosen(folder: ModelFolder, run: RunConfig, seeds: SeedRuns | None) -> Iter
         dev = seeds.figures[_SCORE]
         yield (
             f"The model is the best of {len(dev.values)} seeds by dev score (mean ± sd on "
-            f"`{run.data.dev}`: {_percent(dev.mean)} ± {_percent(dev.sd)})."
+            f"`{run.data.dev}`: {percent(dev.mean)} ± {percent(dev.sd)})."
         )
     if was_searched(folder, run):
         yield f"A search chose values of its configuration by the score on `{run.data.dev}`."
@@ -245,34 +266,3 @@ def _flags(run: RunConfig, calibration: Calibration, metrics: Metrics) -> Iterab
     if raw:
         on = f"on `{calibration.fitted_on}`"
         yield f"The scores of {' and '.join(raw)} are not calibrated: that could not be done {on}."
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def _span(interval: Interval | None) -> str:
-    return f" ({_percent(interval.low)} to {_percent(interval.high)})" if interval else ""
-
-
-def _change(change: Change | None) -> str:
-    if change is None:
-        return "–"
-    return f"{_percent(change.before)} → {_percent(change.after)} ({change.support})"
-
-
-def _flips(change: Change | None) -> str:
-    return f"{_percent(change.flips)} %" if change else "–"
-
-
-def _table(rows: Mapping[str, Score], micro: Score | None, head: str) -> str:
-    lines = [
-        f"| {head} | precision | recall | F1 | support | predicted |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for name, score in [*rows.items(), *([("**micro**", micro)] if micro else [])]:
-        counted = score.support or score.predicted
-        values = (score.precision, score.recall, score.f1)
-        figures = " | ".join(_percent(value) if counted else "–" for value in values)
-        lines.append(f"| {name} | {figures} | {score.support} | {score.predicted} |")
-    return "\n".join(lines)

@@ -13,8 +13,10 @@ from marsad.reader import Reader, Watch
 from marsad.scoring import SCORER_VERSION, Scores, score
 from marsad.scoring.entities import paired
 from marsad.scoring.events import event_counts
+from marsad.scoring.examples import draw_examples
 from marsad.scoring.matching import entity_counts
 from marsad.scoring.ruler import Floats, Ruler, own_ruler
+from marsad.scoring.slices import score_slices
 from marsad.scoring.uncertainty import Counts
 from marsad.systems import Answers, ask_reader
 
@@ -46,8 +48,13 @@ def _columns(answers: Answers, ruler: Ruler) -> list[Floats] | None:
     return [ruler.event_columns(own) for own in answers.probabilities]
 
 
-def evaluate(answers: Answers, benchmark: Benchmark) -> Evaluation:
+def evaluate(answers: Answers, benchmark: Benchmark, *, examples: bool = False) -> Evaluation:
     """Score a system's answers.
+
+    Args:
+        answers: to the benchmark's documents.
+        benchmark: what is annotated, and by which ruler it is scored.
+        examples: also quote what is right and wrong; metrics and card hold text of the data then.
 
     Raises:
         DataError: they are not of the benchmark's documents, or share no task with it.
@@ -58,11 +65,12 @@ def evaluate(answers: Answers, benchmark: Benchmark) -> Evaluation:
             f"{answers.source}: says nothing of what {benchmark.data} annotates; "
             "take a system or a benchmark of the same task"
         )
+    read = benchmark.documents, answers.documents
+    entities, events = answers.entities, answers.events
     scores = score(
-        benchmark.documents,
-        answers.documents,
-        entities=answers.entities and bool(ruler.entities),
-        events=answers.events and bool(ruler.events),
+        *read,
+        entities=entities and bool(ruler.entities),
+        events=events and bool(ruler.events),
         ruler=ruler,
         probabilities=_columns(answers, ruler),
     )
@@ -78,10 +86,12 @@ def evaluate(answers: Answers, benchmark: Benchmark) -> Evaluation:
         overall=scores.overall,
         never_predicted=tuple(scores.never_predicted),
         scores=scores,
+        slices=score_slices(*read, ruler, entities=entities, events=events),
         trust=measure_trust(answers, benchmark),
         defects=benchmark.defects,
         documents=tuple(document.id for document in benchmark.documents),
         counts=dict(_count(answers, benchmark)),
+        examples=draw_examples(*read, ruler, entities=entities, events=events) if examples else {},
     )
 
 

@@ -19,7 +19,9 @@ from marsad.errors import ModelError
 from marsad.files import atomic_write
 from marsad.model_folder import ModelFolder
 from marsad.scoring import Scores
+from marsad.scoring.examples import Examples
 from marsad.scoring.reliability import Trust
+from marsad.scoring.slices import Slice
 
 # Of each document that has any, of each name: how many were right, annotated and claimed.
 Counted = Mapping[str, Mapping[str, tuple[int, int, int]]]
@@ -32,6 +34,7 @@ class Evaluation:
     ``unit`` is what a document of the data is. ``read_with`` is the model file, or the file of
     predictions; ``model`` the digest of the former.
     ``documents`` are the ids that ``counts`` are of. ``defects`` counts what was wrong in the data.
+    ``examples``, by task and name, quote the data; they are there if they were asked for.
     """
 
     data: str
@@ -45,10 +48,23 @@ class Evaluation:
     overall: float
     never_predicted: tuple[str, ...]
     scores: Scores
+    slices: Mapping[str, Mapping[str, Slice]]
     trust: Mapping[str, Trust]
     defects: Mapping[str, int]
     documents: tuple[str, ...]
     counts: Mapping[str, Counted]
+    examples: Mapping[str, Mapping[str, Examples]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What a training took: the wall clock, and what each of its processes computed meanwhile."""
+
+    steps: int
+    seconds: float
+    cpu_seconds: float
+    processes: int
+    processor: str
 
 
 @dataclass(frozen=True)
@@ -159,6 +175,7 @@ class Metrics:
     """The record of a model. Evaluations and the like are found by the data that they are of."""
 
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
+    training: TrainingReport | None = None
     export: ExportReport | None = None
     seeds: Mapping[str, SeedReport] = field(default_factory=dict)
     stress: Mapping[str, StressReport] = field(default_factory=dict)

@@ -29,6 +29,7 @@ from marsad.heads import train_heads
 from marsad.labels import SCHEME_FILE, scheme
 from marsad.lora import add_adapters, merge_adapters
 from marsad.losses import effective_number_weights
+from marsad.metrics import Metrics, write_metrics
 from marsad.mixture import check_corpora, load_windows
 from marsad.model_folder import ModelFolder, ModelSettings
 from marsad.modeling import MarsadModel, plain_names, save_model, without_pooler
@@ -36,7 +37,7 @@ from marsad.objective import Objective
 from marsad.optimization import build_optimizer, freeze
 from marsad.processes import this_process
 from marsad.reader import Reader
-from marsad.run_log import RunLog
+from marsad.run_log import RunLog, report_training
 from marsad.sampling import EpochSampler
 from marsad.targets import Collator
 from marsad.tasks import Task
@@ -266,7 +267,7 @@ def save_run(
     shutil.copyfile(checkpoints.log, made["log"])
     save_model(model, made, settings)
     write_calibration(calibration, made, CHECKPOINT)
-    made.write_checksums()
+    write_metrics(Metrics(training=report_training(checkpoints.log)), made)
     folder = ModelFolder(config.output)
     folder.replace_with(made)
     return folder

@@ -130,9 +130,8 @@ def _draw(benchmark: Benchmark, sample: int, seed: int) -> Benchmark:
 def _again(folder: ModelFolder, own: Evaluation, benchmark: Benchmark, watch: Watch) -> Evaluation:
     roles = {name: role for role, name in ModelFolder.FILES.items()}
     reader = load(folder.path, file=roles[own.read_with])
-    return evaluate(
-        ask_reader(reader, benchmark.documents, ruler=benchmark.ruler, watch=watch), benchmark
-    )
+    answers = ask_reader(reader, benchmark.documents, ruler=benchmark.ruler, watch=watch)
+    return evaluate(answers, benchmark, examples=bool(own.examples))
 
 
 def _differing_figures(theirs: Mapping[str, Any], ours: Mapping[str, Any], tolerance: float) -> str:
@@ -156,7 +155,7 @@ def _differing_figures(theirs: Mapping[str, Any], ours: Mapping[str, Any], toler
 
 def _lasting(key: str, value: object) -> bool:
     """Say whether a value is a share, or does not depend on what a model answers."""
-    if key.startswith(("counts.", "never_predicted.", "trust.")):
+    if key.startswith(("counts.", "never_predicted.", "trust.", "examples.", "slices.")):
         return False
     return isinstance(value, float) or key.rpartition(".")[2] in _ANNOTATED
 

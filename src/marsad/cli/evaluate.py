@@ -37,6 +37,9 @@ def evaluate(
     source: Path = typer.Option(None, help="Folder of the public corpora, or MARSAD_CORPORA."),
     report: Path = typer.Option(None, help="Write a page with tables, plots and errors here."),
     stress: bool = typer.Option(False, "--stress", help="Also score the same sentences rewritten."),
+    examples: bool = typer.Option(
+        False, "--examples", help="Also quote right and wrong answers in metrics.json and the card."
+    ),
 ) -> None:
     """Score a system on annotated documents; a model's figures go into its metrics.json."""
     from marsad.benchmarks import open_benchmark
@@ -48,6 +51,8 @@ def evaluate(
     from marsad.systems import ask_system
 
     _check_options(system, data, file=file, form=form, label=label, stress=stress)
+    if examples and not system.is_dir():
+        raise ConfigError(f"{system}: --examples go into a model's record; name a folder")
     if report:
         if report.suffix != ".html":
             raise ConfigError(f"{report}: a report is a page; name a .html file")
@@ -62,7 +67,7 @@ def evaluate(
         ruler=benchmark.ruler,
         watch=show_progress,
     )
-    evaluation = score_answers(answers, benchmark)
+    evaluation = score_answers(answers, benchmark, examples=examples)
     for defect, number in benchmark.defects.items():
         typer.echo(f"{data}: {number} {defect}")
     show_scores(evaluation.scores, title=f"{system} on {data}")
