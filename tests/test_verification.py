@@ -8,8 +8,10 @@ import pytest
 
 from marsad.cli import run
 from marsad.model_folder import ModelFolder
+from marsad.signing import sign
 from marsad.training import train
 from marsad.verification import Check, verify
+from tests.keys import write_keys
 from tests.runs import tiny_run
 
 
@@ -32,7 +34,7 @@ def folder(made: ModelFolder, tmp_path: Path) -> ModelFolder:
     return ModelFolder(tmp_path / "other")
 
 
-def wrong(folder: ModelFolder, **options: float) -> list[Check]:
+def wrong(folder: ModelFolder, **options: object) -> list[Check]:
     return [own for own in verify(folder, **options) if own.problem]
 
 
@@ -53,6 +55,17 @@ def test_the_command_says_what_was_looked_at(
     said = capsys.readouterr().out
     assert said.count("as stated") == 6
     assert "2 of 6 documents" in said
+
+
+def test_a_signature_is_checked_by_the_key_that_is_given(folder: ModelFolder, tmp_path: Path):
+    private, public = write_keys(tmp_path, "key")
+    _, other = write_keys(tmp_path, "other")
+    sign(folder, private)
+    (passed,) = (own for own in verify(folder, sample=1) if own.about == "signature")
+    assert passed.skipped
+    assert not wrong(folder, sample=1, public_key=public)
+    (only,) = wrong(folder, sample=1, public_key=other)
+    assert only.about == "signature"
 
 
 def test_a_byte_in_the_weights_is_found(folder: ModelFolder, capsys: pytest.CaptureFixture[str]):

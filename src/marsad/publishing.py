@@ -10,6 +10,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from marsad.errors import ConfigError, ModelError
 from marsad.model_folder import ModelFolder
+from marsad.signing import SIGNATURE
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Upload:
 
 
 def plan_upload(folder: ModelFolder, repository: str) -> Upload:
-    """Return what of a model folder goes to the hub: the files of its checksums, and these.
+    """Return what of a model folder goes to the hub: files, checksums and signature.
 
     Raises:
         ConfigError: the name of the repository is none.
@@ -41,7 +42,8 @@ def plan_upload(folder: ModelFolder, repository: str) -> Upload:
     sums = folder.path / ModelFolder.CHECKSUMS
     if not sums.exists():
         raise ModelError(f"{sums}: no such file; write the card again with `marsad card write`")
-    return Upload(repository, (*folder.present(), sums))
+    signatures = [path for path in (folder.path / SIGNATURE,) if path.exists()]
+    return Upload(repository, (*folder.present(), sums, *signatures))
 
 
 def push(folder: ModelFolder, upload: Upload, *, private: bool) -> str:

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import unified_diff
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from marsad.model_folder import ModelFolder, read_settings
 from marsad.reader import Watch
 from marsad.runtime import load
 from marsad.sections import PREFIX
+from marsad.signing import SIGNATURE, check_signature
 from marsad.systems import ask_reader
 
 _ROUNDING = 1e-6  # two orders of adding the same numbers
@@ -49,6 +51,7 @@ def verify(
     seed: int = 13,
     source: Path | None = None,
     tolerance: float = 0.0,
+    public_key: Path | None = None,
     watch: Watch = iter,
 ) -> Iterator[Check]:
     """Yield what was checked of a model folder with a card.
@@ -61,9 +64,14 @@ def verify(
         source: where the public corpora are; without it figures on them are skipped.
         tolerance: by how much a figure, or the share of documents that differ, may be off; another
             kind of processor rounds otherwise.
+        public_key: of whoever is to have signed the folder; without it a signature is skipped.
         watch: passes documents on, and may show how far they are.
     """
     yield _tried("files", folder.verify)
+    if public_key:
+        yield _tried("signature", partial(check_signature, folder, public_key))
+    elif (folder.path / SIGNATURE).exists():
+        yield Check("signature", "is there; --public-key says whose it must be", skipped=True)
     yield _tried("labels", lambda: read_settings(folder))
     try:
         metrics = read_metrics(folder)

@@ -41,6 +41,9 @@ def verify(
         help="How far a figure, or a share of documents, may be off: other processors round "
         "otherwise.",
     ),
+    public_key: Path = typer.Option(
+        None, "--public-key", help="Also check the signature, by this PEM file of its owner."
+    ),
 ) -> None:
     """Compute every figure of a card again, and compare files, labels, record and card."""
     from marsad.cli.progress import show_progress
@@ -55,6 +58,7 @@ def verify(
         seed=seed,
         source=source,
         tolerance=tolerance,
+        public_key=public_key,
         watch=show_progress,
     ):
         verdict = "skipped" if own.skipped else "WRONG" if own.problem else "as stated"
@@ -65,6 +69,18 @@ def verify(
         raise ModelError(f"{model}: no figure could be computed again; run it where the data are")
     if wrong:
         raise ModelError(f"{model}: {wrong} of the card's claims do not hold")
+
+
+@app.command()
+def sign(
+    model: Path = typer.Argument(help="A model folder with a card."),
+    key: Path = typer.Option(help="PEM file of your private key, on P-256, P-384 or P-521."),
+) -> None:
+    """Sign the files of a model folder; the last thing to do before it is passed on."""
+    from marsad.model_folder import ModelFolder
+    from marsad.signing import sign as sign_folder
+
+    typer.echo(f"{sign_folder(ModelFolder(model), key)}: written")
 
 
 @app.command()
