@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from huggingface_hub import parse_eval_result_entries
 
 from marsad.cli import run
+from marsad.hub_results import FILE
+from marsad.metrics import read_metrics
 from marsad.model_folder import ModelFolder
 from marsad.training import train
 from tests.hub import Hub, hub
@@ -21,7 +25,8 @@ def made(
 ) -> ModelFolder:
     folder = train(tiny_run(tiny_encoder, tiny_corpus, tmp_path_factory.mktemp("push") / "m"))
     assert run(["evaluate", str(folder.path), str(tiny_corpus / "test.jsonl")]) == 0
-    assert run(["card", "write", str(folder.path)]) == 0
+    data = str(tiny_corpus / "test.jsonl")
+    assert run(["card", "write", str(folder.path), "--on-hub", f"{data}=desk/news"]) == 0
     (folder.path / "notes.txt").write_text("not of the model", encoding="utf-8")
     return folder
 
@@ -65,11 +70,40 @@ def test_the_folder_is_there_afterwards_as_it_was(made: ModelFolder, own_hub: Hu
     assert code == 0, wrong
     assert f"{own_hub.address}/desk/marsad-tiny/commit/" in said
     files = own_hub.files["desk/marsad-tiny"]
-    names = {path.name for path in made.present()} | {ModelFolder.CHECKSUMS}
+    names = {path.name for path in made.present()} | {ModelFolder.CHECKSUMS, FILE.as_posix()}
     assert files.keys() == names
     assert all(files[name] == (made.path / name).read_bytes() for name in names)
     assert own_hub.private["desk/marsad-tiny"] is True
     assert "model.safetensors" in files
+
+
+def test_results_on_a_dataset_of_the_hub_are_those_of_the_record(made: ModelFolder):
+    entries = parse_eval_result_entries(yaml.safe_load((made.path / FILE).read_text()))
+    (own,) = read_metrics(made).evaluations.values()
+    tables = own.scores.tables
+    assert {(e.dataset_id, e.task_id) for e in entries} == {("desk/news", task) for task in tables}
+    for entry in entries:
+        assert entry.value == round(100 * tables[entry.task_id].micro.f1, 2)
+        assert own.read_with in entry.notes
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("desk/news", "give DATA=USER/NAME"),
+        ("other.jsonl=desk/news", "not evaluated on it"),
+        ("{data}=no id/at all", "no id/at all"),
+    ],
+)
+def test_results_that_can_be_nowhere_are_refused(
+    made: ModelFolder, option: str, reason: str, capsys: pytest.CaptureFixture[str]
+):
+    before = (made.path / FILE).read_bytes(), made["card"].read_bytes()
+    data = next(iter(read_metrics(made).evaluations))
+    capsys.readouterr()
+    assert run(["card", "write", str(made.path), "--on-hub", option.format(data=data)]) == 2
+    assert reason in capsys.readouterr().err
+    assert ((made.path / FILE).read_bytes(), made["card"].read_bytes()) == before
 
 
 def test_a_wrong_token_and_a_broken_hub_are_one_line(made: ModelFolder, own_hub: Hub):

@@ -9,6 +9,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from marsad.errors import ConfigError, ModelError
+from marsad.hub_results import FILE
 from marsad.model_folder import ModelFolder
 from marsad.signing import SIGNATURE
 
@@ -27,7 +28,7 @@ class Upload:
 
 
 def plan_upload(folder: ModelFolder, repository: str) -> Upload:
-    """Return what of a model folder goes to the hub: files, checksums and signature.
+    """Return what of a model folder goes to the hub: files, checksums, signature and results.
 
     Raises:
         ConfigError: the name of the repository is none.
@@ -42,8 +43,8 @@ def plan_upload(folder: ModelFolder, repository: str) -> Upload:
     sums = folder.path / ModelFolder.CHECKSUMS
     if not sums.exists():
         raise ModelError(f"{sums}: no such file; write the card again with `marsad card write`")
-    signatures = [path for path in (folder.path / SIGNATURE,) if path.exists()]
-    return Upload(repository, (*folder.present(), sums, *signatures))
+    others = (folder.path / name for name in (SIGNATURE, FILE))
+    return Upload(repository, (*folder.present(), sums, *(p for p in others if p.exists())))
 
 
 def push(folder: ModelFolder, upload: Upload, *, private: bool) -> str:
@@ -66,7 +67,7 @@ def push(folder: ModelFolder, upload: Upload, *, private: bool) -> str:
         commit = api.upload_folder(
             repo_id=upload.repository,
             folder_path=folder.path,
-            allow_patterns=[path.name for path in upload.files],
+            allow_patterns=[p.relative_to(folder.path).as_posix() for p in upload.files],
             commit_message=f"{folder.path.name}, as `marsad card push` found it",
         )
     except (HfHubHTTPError, httpx.HTTPError, OSError) as error:

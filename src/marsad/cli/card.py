@@ -4,16 +4,49 @@ from pathlib import Path
 
 import typer
 
+from marsad.errors import ConfigError
+
 app = typer.Typer(help="Model cards.", no_args_is_help=True)
 
 
 @app.command()
-def write(model: Path = typer.Argument(help="A model folder that was evaluated.")) -> None:
+def write(
+    model: Path = typer.Argument(help="A model folder that was evaluated."),
+    on_hub: list[str] = typer.Option(
+        [],
+        "--on-hub",
+        help="DATA=USER/NAME: which dataset of the hub evaluated data are; results on it go into "
+        ".eval_results. May be repeated.",
+    ),
+) -> None:
     """Write the model's README.md from its metrics and configuration."""
     from marsad.card_writing import write_card
+    from marsad.hub_results import write_results
+    from marsad.metrics import read_metrics
     from marsad.model_folder import ModelFolder
 
-    typer.echo(f"{write_card(ModelFolder(model))}: written")
+    folder = ModelFolder(model)
+    results = write_results(folder, read_metrics(folder), read_pairs(on_hub))
+    typer.echo(f"{write_card(folder)}: written")
+    if results:
+        typer.echo(f"{results}: written")
+
+
+def read_pairs(options: list[str]) -> dict[str, str]:
+    """Read ``DATA=USER/NAME`` options.
+
+    Raises:
+        ConfigError: one is malformed or given twice.
+    """
+    pairs: dict[str, str] = {}
+    for option in options:
+        data, _, dataset = option.rpartition("=")
+        if not data or not dataset:
+            raise ConfigError(f"--on-hub {option}: give DATA=USER/NAME")
+        if data in pairs:
+            raise ConfigError(f"--on-hub {data}: given twice")
+        pairs[data] = dataset
+    return pairs
 
 
 @app.command()
@@ -100,7 +133,7 @@ def push(
     folder = ModelFolder(model)
     planned = plan_upload(folder, repository)
     for path in planned.files:
-        typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.name}")
+        typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.relative_to(model).as_posix()}")
     if upload:
         typer.echo(f"{send(folder, planned, private=private)}: uploaded")
     else:
