@@ -1,6 +1,7 @@
 """Uploading a model folder, against a local stand-in of the hub."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -122,9 +123,7 @@ def test_a_folder_that_was_touched_or_has_no_card_is_not_sent(
     made: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     copy = ModelFolder(tmp_path / "copy")
-    copy.path.mkdir()
-    for path in made.path.iterdir():
-        (copy.path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(made.path, copy.path)
     copy["labels"].write_text("x", encoding="utf-8")
     assert run(["card", "push", str(copy.path), "desk/tiny"]) == 2
     assert "labels.yaml" in capsys.readouterr().err
