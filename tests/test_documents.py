@@ -42,6 +42,11 @@ ELSEWHERE = {
     "marsad batch /shared": "wants a cluster of several machines; tests/batch runs one",
     "torchrun": "tests/test_distributed.py starts it with two processes",
     "accelerate": "likewise",
+    "python -m venv": "make does it",
+    "pip install torch": "asks an index of GPU builds",
+    "python -c": "names a GPU",
+    "hf download": "asks the hub",
+    "marsad train configs/arabert-joint.yaml output=runs/arabert-large": "asks the hub",
     "marsad bench": "tests/test_bench_reading.py; it measures for minutes",
 }
 
@@ -112,6 +117,7 @@ def _write_configs(folder: Path, own: RunConfig) -> None:
     space = {"trials": 1, "space": {"train.warmup": {"low": 0.0, "high": 0.3}}}
     configs = {
         "joint": own,
+        "arabert-joint": with_values(own, {"output": "runs/arabert-joint"}),
         "ner": with_values(own, {"task": "ner", "output": "runs/ner"}),
         "search": with_values(own, {"search": space, "output": "runs/search"}),
     }
@@ -193,9 +199,9 @@ def _run_line(line: str) -> None:
             makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
             assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), line
         case "pip":
-            (extra,) = re.findall(r"marsad\[(\w+)\]", words[2])
+            (extras,) = re.findall(r"\[([\w,]+)\]", words[2])
             project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-            assert extra in project["project"]["optional-dependencies"], line
+            assert set(extras.split(",")) <= set(project["project"]["optional-dependencies"]), line
         case "openssl":
             subprocess.run(words, check=True, capture_output=True)
         case _:
