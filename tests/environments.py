@@ -23,8 +23,20 @@ def needed(name: str, found: dict[str, Distribution] | None = None) -> dict[str,
     return found
 
 
+def build(project: Path, output: Path) -> tuple[Path, Path]:
+    """Build a project without a network; return its wheel and its source distribution."""
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(output)]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    (wheel,), (source,) = output.glob("*.whl"), output.glob("*.tar.gz")
+    return wheel, source
+
+
 def plain_environment(path: Path) -> Path:
-    """Make an environment of what marsad requires, linked from this one; return its Python."""
+    """Make an environment with marsad's wheel, and what it requires linked from this one.
+
+    Returns:
+        Its Python.
+    """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(path)], check=True)
     (site,) = path.glob("lib/python*/site-packages")
     for name, own in needed("marsad").items():
@@ -32,5 +44,8 @@ def plain_environment(path: Path) -> Path:
             for top in {file.parts[0] for file in own.files or () if file.parts[0] != ".."}:
                 if top != "__pycache__":
                     (site / top).symlink_to(Path(str(own.locate_file(top))))
-    (site / "marsad").symlink_to(ROOT / "src" / "marsad")
-    return path / "bin" / "python"
+    python = path / "bin" / "python"
+    wheel, _ = build(ROOT, path / "dist")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--python", str(python), "install"]
+    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True)
+    return python
