@@ -19,6 +19,7 @@ from marsad.cli import run
 from marsad.corpus import read_corpus
 from marsad.encoders.loading import load_encoder
 from marsad.errors import DataError
+from marsad.modeling import without_pooler
 from marsad.text.cleaning import CLEANINGS
 from marsad.text.words import count_words
 from marsad.training import train
@@ -87,6 +88,26 @@ def test_the_encoder_learnt_and_the_record_says_from_what(
     assert f"{labelled['mentions']:,} are those of more than half of them" in card
     assert "\nThe texts, 10 %" in card
     assert not (folder.path / FOLDER).exists()
+
+
+def test_half_of_the_way_lies_between_the_base_and_the_student(
+    made: tuple[AdaptConfig, EncoderFolder], unigram_encoder: Path, tmp_path: Path
+):
+    config, folder = made
+    assert config.teaching is not None
+    teaching = config.teaching.model_copy(update={"interpolation": 0.5})
+    half = make_encoder(
+        config.model_copy(update={"output": tmp_path / "half", "teaching": teaching})
+    )
+    base, own, student = (
+        without_pooler(load_encoder(str(path)).model).state_dict()
+        for path in (unigram_encoder, half.path, folder.path)
+    )
+    for name, weight in own.items():
+        assert torch.allclose(weight, (base[name] + student[name]) / 2, atol=0.02), name
+    moved = "encoder.layer.2.output.dense.weight"
+    assert not torch.allclose(own[moved], student[moved], atol=1e-3)
+    assert "lies 50 % of the way" in half["card"].read_text(encoding="utf-8")
 
 
 def test_one_that_was_killed_between_and_in_its_steps_ends_the_same(

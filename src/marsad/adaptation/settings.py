@@ -83,6 +83,13 @@ class TeachingConfig(Section):
     heads_windows: int = Field(
         1000, ge=1, description="instead of the run's train.heads_first.windows"
     )
+    interpolation: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="how far each weight goes from what it was to what was learnt; below 1 less is "
+        "forgotten",
+    )
 
 
 class ProbeConfig(Section):

@@ -4,6 +4,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+from torch import nn
+
 from marsad.adaptation.labelling import label_texts, teachers_of
 from marsad.adaptation.settings import TeachingConfig
 from marsad.adaptation.texts import TextSource
@@ -37,7 +40,7 @@ def learn_labels(
         labelled = label_texts(options, source, folder)
     run = student_run(options, encoder=begun, labelled=labelled, output=folder / STUDENT)
     student = load_encoder(str(train_once(run).path))
-    encoder.model.load_state_dict(without_pooler(student.model).state_dict())
+    interpolate(encoder.model, without_pooler(student.model), options.interpolation)
 
 
 def student_run(
@@ -57,6 +60,21 @@ def student_run(
             "train.seeds": [],
             "search": None,
         },
+    )
+
+
+def interpolate(model: nn.Module, other: nn.Module, share: float) -> None:
+    """Move the weights of a model a share of the way to those of another that began as it did.
+
+    What a model learns of one task costs it some of another; between the two lie models that have
+    most of both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    """
+    before, after = model.state_dict(), other.state_dict()
+    model.load_state_dict(
+        {
+            name: torch.lerp(own, after[name], share) if own.is_floating_point() else after[name]
+            for name, own in before.items()
+        }
     )
 
 
