@@ -1,20 +1,20 @@
 """What a card must say of data that a model has seen, how it was chosen and what it learnt."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
 from jsonschema import Draft202012Validator
+from markdown_it import MarkdownIt
 
 import marsad.card
 from marsad.benchmarks import open_benchmark
 from marsad.calibration import CHECKPOINT, Calibration, Curve, write_calibration
 from marsad.card import card_schema
+from marsad.card_tables import examples
 from marsad.card_writing import card_data, read_seeds, render, seen_before, was_searched, write_card
 from marsad.cli import run
 from marsad.config import RunConfig, with_values
@@ -24,6 +24,7 @@ from marsad.files import atomic_write
 from marsad.labels import SCHEME_FILE
 from marsad.metrics import Metrics, SeedReport, Spread, read_metrics
 from marsad.model_folder import SETTINGS_KEY, ModelFolder
+from marsad.scoring.examples import Example, Examples
 from marsad.systems import Answers
 from marsad.text.windows import SpecialIds
 from marsad.training import train
@@ -322,42 +323,48 @@ def test_a_card_shows_parts_of_the_data_and_quotes_what_it_was_asked_to(
     tiny_encoder: Path, tiny_corpus: Path, tmp_path: Path
 ):
     folder = train(tiny_run(tiny_encoder, tiny_corpus, tmp_path / "m"))
-    for data, *options in (["test", "--examples"], ["dev"]):
+    for data, *options in (["known", "--examples"], ["dev"]):
         path = str(tiny_corpus / f"{data}.jsonl")
         assert run(["evaluate", str(folder.path), path, *options]) == 0
     write_card(folder)
     text = folder["card"].read_text(encoding="utf-8")
-    metrics = read_metrics(folder)
-    test, dev = metrics.evaluations.values()
-    for evaluation in (test, dev):
-        for cut, parts in evaluation.slices.items():
-            for name, part in parts.items():
-                assert f"| {cut} | {name} | {part.documents} | {part.sentences} |" in text
+    metrics, rows = read_metrics(folder), table_rows(text)
+    known, dev = metrics.evaluations.values()
+    assert set(known.slices) >= {"country", "words a sentence"}
+    for cut, parts in known.slices.items():
+        for name, part in parts.items():
+            (row,) = (r for r in rows if r[:3] == [cut, name, str(part.documents)])
+            assert row[3] == str(part.sentences)
+            assert part.entities is not None
+            assert row[4].startswith(f"{100 * part.entities.f1:.1f}")
+            assert row[5] == str(part.entities.support)
     assert not dev.examples
-    quotes = [
-        e
-        for own in test.examples.values()
-        for pair in own.values()
-        for e in (pair.right, pair.wrong)
-    ]
-    assert any(quotes)
-    quoted = text[text.index("### Right and wrong") : text.index("## How it was made")]
-    assert all(" ".join(e.sentence.split()).replace("*", "\\*") in quoted for e in quotes if e)
-    assert len(markdown_tables(text)) > 10
+    pairs = [pair for own in known.examples.values() for pair in own.values()]
+    quotes = [example for pair in pairs for example in (pair.right, pair.wrong) if example]
+    assert len(quotes) > 20
+    cells = {row[2] for row in rows if len(row) == 5}
+    assert cells >= {" ".join(example.sentence.split()) for example in quotes}
     assert metrics.training is not None
     assert f"| training | {metrics.training.steps} steps, " in text
 
 
-def markdown_tables(text: str) -> list[list[str]]:
-    """Return the tables of a page, each row of which has as many cells as its head."""
-    tables = [
-        list(lines)
-        for is_row, lines in groupby(text.splitlines(), lambda line: line.startswith("|"))
-        if is_row
-    ]
-    for table in tables:
-        assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {table[0].count("|")}
-    return tables
+def table_rows(text: str) -> list[list[str]]:
+    """Return the cells of all tables of a page, as a reader of Markdown shows them."""
+    rows: list[list[str]] = []
+    for token in MarkdownIt().enable("table").parse(text):
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline" and rows:
+            rows[-1].append("".join(own.content for own in token.children or ()))
+    return rows
+
+
+def test_a_quote_is_text_whatever_it_holds():
+    nasty = "a|b \\| `c` *d* _e_ [f](http://g) ![h](i) <b>j</b> &amp; # ~k~\n\nl"
+    example = Example("d", nasty, (f"PER: {nasty}",), ())
+    table = examples({"PER": Examples(None, example)}, "label")
+    shown = " ".join(nasty.split())
+    assert table_rows(table)[1:] == [["PER", "wrong", shown, f"PER: {shown}", "nothing"]]
 
 
 def test_the_schema_of_the_documents_is_that_of_cards():

@@ -12,23 +12,25 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 import pytest
 import yaml
 
+from marsad.adaptation.settings import AdaptConfig
 from marsad.cli import run
 from marsad.config import RunConfig, with_values
 from marsad.corpus import read_corpus
-from marsad.document import Document
+from marsad.document import Document, parse_document
 from marsad.formats import FORMATS
 from marsad.repeats import train_once
 from tests.conftest import ROOT
 from tests.corpora import write_anercorp, write_corpora, write_wojood
 from tests.runs import ANY_LOSS, tiny_run
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data" / "README.md"]
-PAGES += sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "data").glob("*.md"), *(ROOT / "docs").glob("*.md")])
+LANGUAGES = {"sh", "python", "yaml", "json", "bibtex", ""}  # the last are not code
 
 # Lines that are not run here, by how they begin, and why not.
 ELSEWHERE = {
@@ -65,9 +67,12 @@ class Block(NamedTuple):
 def blocks(*languages: str) -> Iterator[Block]:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for language, own in re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        fences = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
+        assert 2 * len(fences) == text.count("```"), page
+        for language, own in fences:
+            assert language in LANGUAGES, f"{page}: nobody runs {language}"
             if language in languages:
-                yield Block(page, language, own)
+                yield Block(page, language, dedent(own))
 
 
 def shell_lines(page: Path) -> list[str]:
@@ -231,5 +236,19 @@ def test_python_of_the_documents_runs(block: Block, own_desk: Path):
 
 
 @pytest.mark.parametrize("block", list(blocks("yaml")), ids=str)
-def test_yaml_of_the_documents_is_yaml(block: Block):
-    assert yaml.safe_load(block.text)
+def test_yaml_of_the_documents_is_a_configuration(block: Block):
+    """Of a run or of an adaptation; what a page leaves out is filled in."""
+    values = yaml.safe_load(block.text)
+    kind, rest = (AdaptConfig, _ADAPTATION) if "texts" in values else (RunConfig, _RUN)
+    assert kind.model_validate({**rest, **values})
+
+
+_RUN = {"name": "n", "encoder": "e", "output": "o", "data": {"train": "t", "dev": "d", "test": "t"}}
+_ADAPTATION = {"name": "n", "base": "b", "output": "o", "masking": {"steps": 1}}
+
+
+@pytest.mark.parametrize("block", list(blocks("json")), ids=str)
+def test_json_of_the_documents_is_a_document(block: Block):
+    document = parse_document(json.loads(block.text), "here")
+    assert document.sentences
+    assert all(document.mention(entity).strip() for entity in document.entities)

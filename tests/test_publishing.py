@@ -84,7 +84,7 @@ def test_results_on_a_dataset_of_the_hub_are_those_of_the_record(made: ModelFold
     tables = own.scores.tables
     assert {(e.dataset_id, e.task_id) for e in entries} == {("desk/news", task) for task in tables}
     for entry in entries:
-        assert entry.value == round(100 * tables[entry.task_id].micro.f1, 2)
+        assert entry.value == round(tables[entry.task_id].micro.f1, 4)
         assert own.read_with in entry.notes
 
 

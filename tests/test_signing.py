@@ -14,7 +14,7 @@ from marsad.cli import run
 from marsad.errors import ConfigError, ModelError
 from marsad.model_folder import ModelFolder
 from marsad.publishing import plan_upload
-from marsad.signing import SIGNATURE, check_signature, sign
+from marsad.signing import check_signature, sign
 from tests.keys import write_keys
 
 NAMES = ("README.md", "config.json", "labels.yaml", "model.int8.onnx", "tokenizer.json")
@@ -42,7 +42,7 @@ def test_what_was_signed_holds_and_goes_to_the_hub(folder: ModelFolder, keys: tu
     assert run(["card", "sign", str(folder.path), "--key", str(private)]) == 0
     check_signature(folder, public)
     uploaded = {path.name for path in plan_upload(folder, "someone/model").files}
-    assert uploaded == {*NAMES, ModelFolder.CHECKSUMS, SIGNATURE}
+    assert uploaded == {*NAMES, ModelFolder.CHECKSUMS, ModelFolder.SIGNATURE}
 
 
 def test_reports_beside_the_model_may_come_and_go(folder: ModelFolder, keys: tuple[Path, Path]):
@@ -59,9 +59,17 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+def renew(folder: ModelFolder) -> None:
+    """Write checksums as somebody would who leaves the signature where it is."""
+    signature = folder.path / ModelFolder.SIGNATURE
+    kept = signature.read_bytes()
+    folder.write_checksums()
+    signature.write_bytes(kept)
+
+
 def flip_and_renew(folder: ModelFolder) -> None:
     flip(folder["onnx_int8"])
-    folder.write_checksums()
+    renew(folder)
 
 
 def add_weights(folder: ModelFolder) -> None:
@@ -70,7 +78,12 @@ def add_weights(folder: ModelFolder) -> None:
 
 def add_and_list_weights(folder: ModelFolder) -> None:
     add_weights(folder)
-    folder.write_checksums()
+    renew(folder)
+
+
+def add_weights_and_take_the_checksums(folder: ModelFolder) -> None:
+    add_weights(folder)
+    (folder.path / ModelFolder.CHECKSUMS).unlink()
 
 
 @pytest.mark.parametrize(
@@ -81,6 +94,7 @@ def add_and_list_weights(folder: ModelFolder) -> None:
         flip_and_renew,
         add_weights,
         add_and_list_weights,
+        add_weights_and_take_the_checksums,
     ],
 )
 def test_one_byte_or_one_file_more_or_less_is_found(
@@ -114,11 +128,15 @@ def test_a_signature_that_was_changed_does_not_hold(
         check_signature(folder, public)
 
 
-@pytest.mark.parametrize("content", ["", "no signature", "{}", "[]"])
+@pytest.mark.parametrize("content", ["", "no signature", "{}", "[]", None])
 def test_what_is_no_signature_does_not_hold(
-    folder: ModelFolder, keys: tuple[Path, Path], content: str
+    folder: ModelFolder, keys: tuple[Path, Path], content: str | None
 ):
-    (folder.path / SIGNATURE).write_text(content, encoding="utf-8")
+    if content is None:  # an envelope that nobody signed
+        record = json.loads(sign(folder, keys[0]).read_text(encoding="utf-8"))
+        record["dsseEnvelope"]["signatures"] = []
+        content = json.dumps(record)
+    (folder.path / ModelFolder.SIGNATURE).write_text(content, encoding="utf-8")
     with pytest.raises(ModelError, match="does not hold"):
         check_signature(folder, keys[1])
 
@@ -151,10 +169,32 @@ def test_what_is_no_key_is_said_in_a_line(
     ):
         with pytest.raises(ConfigError, match=reason):
             sign(folder, key)
-    assert not (folder.path / SIGNATURE).exists()
+    assert not (folder.path / ModelFolder.SIGNATURE).exists()
     assert run(["card", "sign", str(folder.path), "--key", str(other)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"marsad: {other}: ")
+
+
+def test_links_to_the_files_are_the_files(
+    folder: ModelFolder, keys: tuple[Path, Path], tmp_path: Path
+):
+    """As the cache of the hub keeps them."""
+    private, public = keys
+    links = ModelFolder(tmp_path / "links")
+    links.path.mkdir()
+    for path in folder.path.iterdir():
+        (links.path / path.name).symlink_to(path)
+    sign(links, private)
+    check_signature(links, public)
+
+
+def test_what_is_written_after_signing_takes_the_signature_away(
+    folder: ModelFolder, keys: tuple[Path, Path]
+):
+    sign(folder, keys[0])
+    folder["card"].write_text("another card", encoding="utf-8")
+    folder.write_checksums()
+    assert not (folder.path / ModelFolder.SIGNATURE).exists()
 
 
 def test_what_is_not_signed_or_not_whole_is_told(folder: ModelFolder, keys: tuple[Path, Path]):
@@ -163,6 +203,9 @@ def test_what_is_not_signed_or_not_whole_is_told(folder: ModelFolder, keys: tupl
         check_signature(folder, public)
     flip(folder["onnx_int8"])
     with pytest.raises(ModelError, match="does not match"):
+        sign(folder, private)
+    (folder.path / ModelFolder.CHECKSUMS).unlink()
+    with pytest.raises(ModelError, match="does not hold SHA256SUMS"):
         sign(folder, private)
     folder["card"].unlink()
     with pytest.raises(ModelError, match=r"README\.md"):

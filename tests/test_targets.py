@@ -78,14 +78,19 @@ def test_what_is_unsure_is_taught_neither_as_there_nor_as_absent(tokenizer: Toke
         Entity(text.index(s), text.index(s) + len(s), label, score) for s, label, score in surfaces
     )
     events = (Event("shelling", "actual", 0.5), Event("airstrike", "actual", 0.6))
-    document = Document("d", text, (Sentence(0, len(text), events),), entities)
-    (row,) = training_rows([Annotated(document)], tokenizer, settings())
+    voted = Document("d", text, (Sentence(0, len(text), events),), entities, {"votes": 3})
+    (row,) = training_rows([Annotated(voted)], tokenizer, settings())
     tags = [tag for tag, _, _ in known([row])]
     assert tags == [TAGS.index(t) for t in ("O", "O", "B-MIL", "O")]
     told = dict(zip(TYPES, row["events"][0], strict=True))
     assert told["shelling"] == IGNORED
     assert told["airstrike"] > 0
     assert told["protest"] == 0
+    read_by_one = replace(voted, meta={})  # and then corrected: what stands there is annotated
+    (row,) = training_rows([Annotated(read_by_one)], tokenizer, settings())
+    tags = [tag for tag, _, _ in known([row])]
+    assert tags == [TAGS.index(t) for t in ("O", "B-OCC", "O", "B-MIL", "O", "B-GPE")]
+    assert dict(zip(TYPES, row["events"][0], strict=True))["shelling"] > 0
 
 
 @pytest.mark.parametrize("decorated", [False, True])

@@ -1,5 +1,6 @@
 """How a card writes figures: percentages, tables, and quotes beside each other."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -11,7 +12,8 @@ from marsad.scoring.tables import Table
 from marsad.scoring.uncertainty import Interval
 
 _NONE = "–"
-_FIGURES = {"entities": "entities, strict micro F1", "events": "event types, micro F1"}
+_MARKUP = re.compile(r"[\\`*_~\[\]()|#!&]")
+FIGURES = {"entities": "strict span micro F1", "events": "event type micro F1"}  # of record
 
 
 def percent(share: float) -> str:
@@ -39,7 +41,7 @@ def flips(figure: Change | None) -> str:
 def summary(evaluations: Mapping[str, Evaluation]) -> str:
     """Return the main figures of each evaluation, one a line."""
     own = evaluations.values()
-    tasks = [task for task in _FIGURES if any(task in e.scores.tables for e in own)]
+    tasks = [task for task in FIGURES if any(task in e.scores.tables for e in own)]
     rows = [
         (
             e.data,
@@ -54,7 +56,7 @@ def summary(evaluations: Mapping[str, Evaluation]) -> str:
 
 def _heads(tasks: Iterable[str]) -> Iterator[str]:
     for task in tasks:
-        yield from (_FIGURES[task], "of")
+        yield from (FIGURES[task], "of")
 
 
 def _micro(table: Table | None) -> tuple[str, str]:
@@ -78,11 +80,11 @@ def scores(rows: Mapping[str, Score], micro: Score | None, head: str) -> str:
 def slices(cuts: Mapping[str, Mapping[str, Slice]]) -> str:
     """Return the micro F1 of parts of the data."""
     parts = [(cut, name, part) for cut, named in cuts.items() for name, part in named.items()]
-    tasks = [task for task in _FIGURES if any(getattr(part, task) for *_, part in parts)]
+    tasks = [task for task in FIGURES if any(getattr(part, task) for *_, part in parts)]
     rows = [
         (
-            cut,
-            name,
+            _cell(cut),
+            _cell(name),
             str(part.documents),
             str(part.sentences),
             *chain.from_iterable(_part(getattr(part, task)) for task in tasks),
@@ -93,7 +95,7 @@ def slices(cuts: Mapping[str, Mapping[str, Slice]]) -> str:
 
 
 def _part(score: SliceScore | None) -> tuple[str, str]:
-    if not (score and score.support):
+    if not score or not (score.support or score.predicted):
         return _NONE, "0"
     return f"{percent(score.f1)}{span(score.interval)}", str(score.support)
 
@@ -120,7 +122,7 @@ def _said(names: Sequence[str]) -> str:
 
 def _cell(text: str) -> str:
     """Return text for a table's cell, on one line and none of it markup."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split())).replace("<", "&lt;")
 
 
 def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

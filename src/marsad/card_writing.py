@@ -1,5 +1,6 @@
 """Model cards, computed from the record of the run: no figure in a card is typed."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -9,13 +10,13 @@ from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter, ValidationError
 
-from marsad import __version__
 from marsad.benchmarks.overlaps import share_texts
 from marsad.benchmarks.provenance import licence_asked, provenance
 from marsad.benchmarks.teaching import teach_realis, teaching_of_entities, teaching_of_events
 from marsad.calibration import Calibration, Curve, read_calibration
 from marsad.card import LIMITS, USES
 from marsad.card_tables import (
+    FIGURES,
     change,
     examples,
     flips,
@@ -37,10 +38,7 @@ from marsad.runtime import PREFERENCE
 from marsad.sections import PREFIX
 
 _TEMPLATE = "card.md.jinja"
-_HUB_TASKS = {
-    "entities": ("token-classification", "strict span"),
-    "events": ("text-classification", "event type"),
-}
+_HUB_TASKS = {"entities": "token-classification", "events": "text-classification"}
 _LICENCE = "apache-2.0"
 _SEEDS, _SCORE = "seeds.json", "eval_score"  # as marsad.repeats, which needs torch, writes them
 _SEARCHED, _TRIALS = "best.yaml", "trials"  # likewise marsad.search, which needs optuna
@@ -109,10 +107,11 @@ def render(
         autoescape=False,
     )
     environment.globals |= {"pct": percent, "span": span, "table": scores, "summary": summary}
-    environment.globals |= {"uses": USES, "limits": LIMITS, "version": __version__}
+    environment.globals |= {"uses": USES, "limits": LIMITS}
     environment.globals |= {"change": change, "flips": flips, "gaps": fairness_gaps}
     environment.globals |= {"slices": slices, "examples": examples, "quoted": quoted}
-    seeds = read_seeds(folder, run)
+    environment.filters["quote"] = shlex.quote
+    seeds, role = read_seeds(folder, run), _read_by_default(folder)
     return environment.get_template(_TEMPLATE).render(
         settings=settings,
         run=run,
@@ -124,35 +123,37 @@ def render(
         seeds=", ".join(seeds.figures[_SCORE].values) if seeds else "",
         provenance={part.corpus: provenance(part.corpus) for part in run.data.parts},
         licence_asked=licence_asked(_corpora(run), run.encoder),
-        digest=_digest(folder),
+        file=folder.FILES[role] if role else "",
+        digest=sha256(folder[role]) if role else "",
         scheme=scheme(),
     )
 
 
-def _digest(folder: ModelFolder) -> str:
-    """Return the SHA-256 of the file that is read by default; empty where there is none yet."""
-    return next((sha256(folder[role]) for role in PREFERENCE if folder[role].exists()), "")
-
-
 def _calibration(folder: ModelFolder) -> Calibration:
     """Return the calibration of the file that is read by default."""
-    return read_calibration(folder, next(role for role in PREFERENCE if folder[role].exists()))
+    role = _read_by_default(folder)
+    if role is None:
+        raise ModelError(f"{folder.path}: no weights and no ONNX file; train or export it again")
+    return read_calibration(folder, role)
+
+
+def _read_by_default(folder: ModelFolder) -> str | None:
+    return next((role for role in PREFERENCE if folder[role].exists()), None)
 
 
 def card_data(settings: ModelSettings, run: RunConfig, metrics: Metrics) -> ModelCardData:
     """Return the Hugging Face metadata with a ``model-index`` of the evaluations."""
     results = [
         EvalResult(
-            task_type=task,
+            task_type=_HUB_TASKS[part],
             dataset_type=Path(name.removeprefix(PREFIX)).stem,
             dataset_name=evaluation.data,
             metric_type="f1",
-            metric_name=f"{metric} micro F1",
+            metric_name=FIGURES[part],
             metric_value=round(table.micro.f1, 4),
         )
         for name, evaluation in metrics.evaluations.items()
         for part, table in evaluation.scores.tables.items()
-        for task, metric in (_HUB_TASKS[part],)
     ]
     asked = licence_asked(_corpora(run), run.encoder)
     hub_encoder = ":" not in run.encoder and "/" in run.encoder

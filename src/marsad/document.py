@@ -2,7 +2,7 @@
 
 Offsets are Unicode code points into the untouched text, half-open: ``text[start:end]`` is the
 mention. A prediction is an annotated document plus scores, so it can be corrected by hand and
-trained on again: what its score leaves open is then taught neither as there nor as absent.
+trained on again.
 """
 
 import json
@@ -12,6 +12,8 @@ from typing import Any
 
 from marsad.errors import DataError
 from marsad.labels import scheme
+
+VOTES = "votes"  # key of a text's metadata: of how many models the scores are shares
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,11 +25,6 @@ class Entity:
     label: str
     score: float | None = None
 
-    @property
-    def unsure(self) -> bool:
-        """Whether it has a score that does not speak for it: at most one half."""
-        return _is_unsure(self.score)
-
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -36,11 +33,6 @@ class Event:
     type: str
     realis: str
     score: float | None = None
-
-    @property
-    def unsure(self) -> bool:
-        """Whether it has a score that does not speak for it: at most one half."""
-        return _is_unsure(self.score)
 
     @property
     def family(self) -> str:
@@ -87,6 +79,10 @@ class Document:
         """Return the surface of an entity: a slice of the text."""
         return self.text[entity.start : entity.end]
 
+    def is_unsure(self, mark: Entity | Event) -> bool:
+        """Whether models voted on the text, and not more than half of them reported a mark."""
+        return VOTES in self.meta and mark.score is not None and mark.score <= 0.5
+
     def entities_in(self, sentence: Sentence) -> Iterator[Entity]:
         """Yield the entities that lie inside a sentence."""
         return (e for e in self.entities if sentence.start <= e.start and e.end <= sentence.end)
@@ -107,10 +103,6 @@ class Document:
     def to_json(self) -> str:
         """Return the record as one line of JSON."""
         return json.dumps(self.to_record(), ensure_ascii=False)
-
-
-def _is_unsure(score: float | None) -> bool:
-    return score is not None and score <= 0.5
 
 
 def _entity_record(entity: Entity, doc: Document) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class ModelFolder:
         "onnx_fp16": "model.fp16.onnx",
     }
     CHECKSUMS: ClassVar[str] = "SHA256SUMS"
+    SIGNATURE: ClassVar[str] = "model.sig"
 
     def __getitem__(self, role: str) -> Path:
         """Return the path of the file with this role, whether or not it exists."""
@@ -69,7 +70,7 @@ class ModelFolder:
         older model goes with it; other files of the folder stay.
         """
         self.remove_leftovers()
-        last = ("config.json", self.CHECKSUMS)
+        last = ("config.json", self.CHECKSUMS, self.SIGNATURE)
         for path in (*(self.path / name for name in last), *self.present()):
             path.unlink(missing_ok=True)
         for path in sorted(staged.path.iterdir(), key=lambda path: path.name in last):
@@ -81,7 +82,8 @@ class ModelFolder:
             remove_leftovers(self.path / name)
 
     def write_checksums(self) -> None:
-        """Write ``SHA256SUMS`` in the format of ``sha256sum``."""
+        """Write ``SHA256SUMS`` as ``sha256sum`` does, and remove the signature of older ones."""
+        (self.path / self.SIGNATURE).unlink(missing_ok=True)
         lines = (f"{sha256(path)}  {path.name}\n" for path in self.present())
         with atomic_write(self.path / self.CHECKSUMS) as out:
             out.writelines(lines)

@@ -11,7 +11,6 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from marsad.errors import ConfigError, ModelError
 from marsad.hub_results import FILE
 from marsad.model_folder import ModelFolder
-from marsad.signing import SIGNATURE
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def plan_upload(folder: ModelFolder, repository: str) -> Upload:
     sums = folder.path / ModelFolder.CHECKSUMS
     if not sums.exists():
         raise ModelError(f"{sums}: no such file; write the card again with `marsad card write`")
-    others = (folder.path / name for name in (SIGNATURE, FILE))
+    others = (folder.path / name for name in (ModelFolder.SIGNATURE, FILE))
     return Upload(repository, (*folder.present(), sums, *(p for p in others if p.exists())))
 
 

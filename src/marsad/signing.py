@@ -13,8 +13,6 @@ from marsad.errors import ConfigError, MissingExtraError, ModelError
 from marsad.files import atomic_write
 from marsad.model_folder import ModelFolder
 
-SIGNATURE = "model.sig"
-
 
 def sign(folder: ModelFolder, private_key: Path) -> Path:
     """Sign a model folder, and return the signature.
@@ -33,19 +31,22 @@ def sign(folder: ModelFolder, private_key: Path) -> Path:
     except ModuleNotFoundError:
         raise MissingExtraError("model-signing", "sign") from None
     folder.require("card", "write it with `marsad card write`; signing comes last")
+    _require_checksums(folder)
     folder.verify()
     try:
         config = signing.Config().use_elliptic_key_signer(private_key=private_key)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _no_key(private_key, error) from None
     left_out = [path.name for path in folder.path.iterdir() if path.name not in _signed(folder)]
-    config.set_hashing_config(hashing.Config().set_ignored_paths(paths=left_out))
+    hashed = hashing.Config().set_ignored_paths(paths=left_out).set_allow_symlinks(True)
+    config.set_hashing_config(hashed)
+    signature = folder.path / ModelFolder.SIGNATURE
     with TemporaryDirectory() as apart:  # whatever lies in the folder counts as part of the model
-        config.sign(folder.path, Path(apart) / SIGNATURE)
-        text = (Path(apart) / SIGNATURE).read_text(encoding="utf-8")
-    with atomic_write(folder.path / SIGNATURE) as out:
+        config.sign(folder.path, Path(apart) / signature.name)
+        text = (Path(apart) / signature.name).read_text(encoding="utf-8")
+    with atomic_write(signature) as out:
         out.write(text)
-    return folder.path / SIGNATURE
+    return signature
 
 
 def check_signature(folder: ModelFolder, public_key: Path) -> None:
@@ -59,22 +60,36 @@ def check_signature(folder: ModelFolder, public_key: Path) -> None:
     """
     try:
         from cryptography.exceptions import InvalidSignature
-        from model_signing import verifying
+        from model_signing import hashing, verifying
     except ModuleNotFoundError:
         raise MissingExtraError("model-signing", "sign") from None
-    signature = folder.path / SIGNATURE
+    signature = folder.path / ModelFolder.SIGNATURE
     if not signature.exists():
-        raise ModelError(f"{folder.path}: not signed; there is no {SIGNATURE}")
+        raise ModelError(f"{folder.path}: not signed; there is no {signature.name}")
+    _require_checksums(folder)
     try:
         config = verifying.Config().use_elliptic_key_verifier(public_key=public_key)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _no_key(public_key, error) from None
     try:
+        config.set_hashing_config(hashing.Config().set_allow_symlinks(True))
         config.set_ignore_unsigned_files(True).verify(folder.path, signature)
-    except (InvalidSignature, ValueError, KeyError, TypeError, OSError) as error:
+    except (InvalidSignature, ValueError, LookupError, TypeError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(f"{signature}: does not hold ({reason})") from None
     folder.verify()  # a file that was added is signed by nobody and has no checksum
+
+
+def _require_checksums(folder: ModelFolder) -> None:
+    """Refuse a folder without checksums: files that are added later would go unseen.
+
+    Raises:
+        ModelError: there are none.
+    """
+    if not (folder.path / ModelFolder.CHECKSUMS).exists():
+        raise ModelError(
+            f"{folder.path}: does not hold {ModelFolder.CHECKSUMS}; write its card again"
+        )
 
 
 def _signed(folder: ModelFolder) -> set[str]:

@@ -100,28 +100,29 @@ def _word_targets(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return label set and proclitic length of each word; IGNORED where they are unknown.
 
-    In documents of our own that is where a mention is unsure.
+    In documents of our own that is where models do not agree on a mention.
     """
     document = item.document
     names = scheme().sources[item.source].tags if item.source else scheme().tags
     mentions = list(document.entities_in(document.sentences[number]))
-    sure = [entity for entity in mentions if not entity.unsure]
+    sure = [entity for entity in mentions if not document.is_unsure(entity)]
     targets, misfits = tag_words(document.text, tokenized.words, sure, names)
     for entity, reason in misfits:
         log.warning("%s: %r %s; left out", document.id, document.mention(entity), reason)
     tags, lengths = _begin_at_heard(targets, tokenized.silent)
     if not item.source:
-        tags[_unsure(tokenized.words, mentions) & (tags == 0)] = IGNORED
+        unsure = [entity for entity in mentions if document.is_unsure(entity)]
+        tags[_reached(tokenized.words, unsure) & (tags == 0)] = IGNORED
         return tags, np.where(lengths < 0, IGNORED, lengths)
     unknown = np.full_like(tags, IGNORED)  # mentions are whole tokens, whatever leads them
     annotated = bool(scheme().sources[item.source].entities)
     return label_sets().tag_set[item.source][tags] if annotated else unknown, unknown
 
 
-def _unsure(words: Ints, mentions: Sequence[Entity]) -> Bools:
-    """Return which words an unsure mention reaches into."""
+def _reached(words: Ints, mentions: Sequence[Entity]) -> Bools:
+    """Return which words a mention reaches into."""
     reached = np.zeros(len(words), dtype=np.bool_)
-    for entity in (e for e in mentions if e.unsure):
+    for entity in mentions:
         reached |= (words[:, 0] < entity.end) & (entity.start < words[:, 1])
     return reached
 
@@ -151,7 +152,7 @@ def _event_targets(item: Annotated, sentence: Sentence, *, whole: bool) -> list[
         absent = {t for name, voted in item.votes.items() if not voted for t in classes[name]}
         return [0 if name in absent else IGNORED for name in names.event_names]
     found = {
-        e.type: IGNORED if e.unsure else 1 + names.realis_names.index(e.realis)
+        e.type: IGNORED if item.document.is_unsure(e) else 1 + names.realis_names.index(e.realis)
         for e in sentence.events
     }
     return [found.get(name, 0) for name in names.event_names]

@@ -85,7 +85,7 @@ def test_the_encoder_learnt_and_the_record_says_from_what(
     assert taught["steps"] > 0
     card = folder["card"].read_text(encoding="utf-8")
     assert "2 models (tiny, seed 1; tiny, seed 2) labelled" in card
-    assert f"{labelled['mentions']:,} are those of more than half of them" in card
+    assert f"{labelled['mentions']:,} had a majority" in card
     assert "\nThe texts, 10 %" in card
     assert not (folder.path / FOLDER).exists()
 

@@ -28,12 +28,13 @@ def test_a_mention_has_the_share_of_the_models_that_report_it():
     voted = vote([answer(("عمان", "GPE")), answer(("عمان", "GPE")), answer(("وفد", "ORG"))])
     assert surfaces(voted) == [("وفد", "ORG"), ("عمان", "GPE")]
     assert [e.score for e in voted.entities] == pytest.approx([1 / 3, 2 / 3])
-    assert [e.unsure for e in voted.entities] == [True, False]
+    assert [voted.is_unsure(e) for e in voted.entities] == [True, False]
     assert voted.model is None
 
 
 def test_half_of_the_models_leave_a_mention_unsure():
-    assert vote([answer(("عمان", "GPE")), answer()]).entities[0].unsure
+    voted = vote([answer(("عمان", "GPE")), answer()])
+    assert voted.is_unsure(voted.entities[0])
 
 
 def test_one_name_in_one_text_is_one_thing():

@@ -157,8 +157,8 @@ def _count(models: Sequence[Path], answers: Sequence[Path]) -> Labelled:
         documents += 1
         words += count_words(kept.text)
         reported += len({(e.start, e.end, e.label) for answer in same for e in answer.entities})
-        mentions += sum(not entity.unsure for entity in kept.entities)
-        events += sum(not e.unsure for sentence in kept.sentences for e in sentence.events)
+        mentions += sum(not kept.is_unsure(entity) for entity in kept.entities)
+        events += sum(not kept.is_unsure(e) for s in kept.sentences for e in s.events)
     return Labelled(teachers_of(models), documents, words, reported, mentions, events)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from marsad.corpus import is_sound_entity
-from marsad.document import Document, Entity, Event, Sentence
+from marsad.document import VOTES, Document, Entity, Event, Sentence
 
 
 def vote(answers: Sequence[Document]) -> Document:
@@ -45,7 +45,7 @@ def vote(answers: Sequence[Document]) -> Document:
             _sentence(same) for same in zip(*(a.sentences for a in answers), strict=True)
         ),
         entities=tuple(sorted(replace(e, score=counts[e] / len(answers)) for e in kept)),
-        meta=first.meta,
+        meta={**first.meta, VOTES: len(answers)},
     )
 
 

@@ -15,21 +15,22 @@ def write(
     on_hub: list[str] = typer.Option(
         [],
         "--on-hub",
-        help="DATA=USER/NAME: which dataset of the hub evaluated data are; results on it go into "
-        ".eval_results. May be repeated.",
+        help="DATA=USER/NAME: which benchmark of the hub evaluated data are; results on it go into "
+        ".eval_results, in place of earlier ones. May be repeated.",
     ),
 ) -> None:
     """Write the model's README.md from its metrics and configuration."""
     from marsad.card_writing import write_card
-    from marsad.hub_results import write_results
+    from marsad.hub_results import results_on, write_results
     from marsad.metrics import read_metrics
     from marsad.model_folder import ModelFolder
 
     folder = ModelFolder(model)
-    results = write_results(folder, read_metrics(folder), read_pairs(on_hub))
+    folder.require("config", "name a folder that `marsad train` wrote")
+    results = results_on(read_metrics(folder), read_pairs(on_hub))
     typer.echo(f"{write_card(folder)}: written")
-    if results:
-        typer.echo(f"{results}: written")
+    if path := write_results(folder, results):
+        typer.echo(f"{path}: written")
 
 
 def read_pairs(options: list[str]) -> dict[str, str]:

@@ -38,7 +38,9 @@ def evaluate(
     report: Path = typer.Option(None, help="Write a page with tables, plots and errors here."),
     stress: bool = typer.Option(False, "--stress", help="Also score the same sentences rewritten."),
     examples: bool = typer.Option(
-        False, "--examples", help="Also quote right and wrong answers in metrics.json and the card."
+        False,
+        "--examples",
+        help="Also quote the data, right and wrong answers, in metrics.json and card.",
     ),
 ) -> None:
     """Score a system on annotated documents; a model's figures go into its metrics.json."""
@@ -50,9 +52,9 @@ def evaluate(
     from marsad.model_folder import ModelFolder
     from marsad.systems import ask_system
 
-    _check_options(system, data, file=file, form=form, label=label, stress=stress)
-    if examples and not system.is_dir():
-        raise ConfigError(f"{system}: --examples go into a model's record; name a folder")
+    _check_options(
+        system, data, file=file, form=form, label=label, stress=stress, examples=examples
+    )
     if report:
         if report.suffix != ".html":
             raise ConfigError(f"{report}: a report is a page; name a .html file")
@@ -95,6 +97,7 @@ def _check_options(
     form: str | None,
     label: list[str],
     stress: bool,
+    examples: bool,
 ) -> None:
     """Refuse options that would do nothing."""
     from marsad.sections import PREFIX
@@ -105,6 +108,10 @@ def _check_options(
         raise ConfigError(f"{system}: --file names a file of a model folder, and this is none")
     if stress and not system.is_dir():
         raise ConfigError(f"{system}: --stress needs a model to read new texts; name a folder")
+    if examples and not system.is_dir():
+        raise ConfigError(f"{system}: --examples go into a model's record; name a folder")
+    if examples and data.startswith(PREFIX):
+        raise ConfigError(f"{data}: --examples would copy the corpus into the card; name a file")
     if stress and data.startswith(PREFIX):
         raise ConfigError(f"{data}: --stress rewrites texts under our own labels; name a file")
 

@@ -98,10 +98,10 @@ def _shown(document: Document, entity: Entity) -> str:
 
 
 def _around(document: Document, entity: Entity) -> str:
-    """Return the sentence that a mention begins in."""
+    """Return the sentence that a mention begins in, or the mention where that is in none."""
     spans = ((s.start, s.end) for s in document.sentences)
-    all_of_it = (0, len(document.text))
-    start, end = next(((a, b) for a, b in spans if a <= entity.start < b), all_of_it)
+    mention = entity.start, entity.end
+    start, end = next(((a, b) for a, b in spans if a <= entity.start < b), mention)
     return document.text[start:end]
 
 
