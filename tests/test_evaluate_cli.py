@@ -107,7 +107,7 @@ def test_unknown_label_is_refused_in_one_line(
     ("label", "message"),
     [
         ("PERSON", "--label PERSON: give NAME=SCORED, or NAME=O for nothing"),
-        ("PERSON=", "--label PERSON: give NAME=SCORED"),
+        ("PERSON=", "--label PERSON=: give NAME=SCORED"),
         ("=PER", "give NAME=SCORED"),
         ("PERSON=PERS", "label PERSON=PERS: 'PERS' is not scored (did you mean 'PER'?)"),
     ],

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import typer
 
-from marsad.errors import ConfigError
-
 app = typer.Typer(help="Model cards.", no_args_is_help=True)
 
 
@@ -21,33 +19,17 @@ def write(
 ) -> None:
     """Write the model's README.md from its metrics and configuration."""
     from marsad.card_writing import write_card
+    from marsad.cli.pairs import read_pairs
     from marsad.hub_results import results_on, write_results
     from marsad.metrics import read_metrics
     from marsad.model_folder import ModelFolder
 
     folder = ModelFolder(model)
     folder.require("config", "name a folder that `marsad train` wrote")
-    results = results_on(read_metrics(folder), read_pairs(on_hub))
+    results = results_on(read_metrics(folder), read_pairs(on_hub, "--on-hub", "DATA=USER/NAME"))
     typer.echo(f"{write_card(folder)}: written")
     if path := write_results(folder, results):
         typer.echo(f"{path}: written")
-
-
-def read_pairs(options: list[str]) -> dict[str, str]:
-    """Read ``DATA=USER/NAME`` options.
-
-    Raises:
-        ConfigError: one is malformed or given twice.
-    """
-    pairs: dict[str, str] = {}
-    for option in options:
-        data, _, dataset = option.rpartition("=")
-        if not data or not dataset:
-            raise ConfigError(f"--on-hub {option}: give DATA=USER/NAME")
-        if data in pairs:
-            raise ConfigError(f"--on-hub {data}: given twice")
-        pairs[data] = dataset
-    return pairs
 
 
 @app.command()

@@ -137,13 +137,8 @@ def read_labels(labels: list[str], ruler: "Ruler") -> dict[str, str]:
         ConfigError: one is malformed or given twice.
         DataError: a name shall count as one that is not scored.
     """
-    pairs: dict[str, str] = {}
-    for label in labels:
-        name, _, target = label.partition("=")
-        if not name or not target:
-            raise ConfigError(f"--label {name}: give NAME=SCORED, or NAME=O for nothing")
-        if name in pairs:
-            raise ConfigError(f"--label {name}: given twice")
-        pairs[name] = target
+    from marsad.cli.pairs import read_pairs
+
+    pairs = read_pairs(labels, "--label", "NAME=SCORED, or NAME=O for nothing")
     ruler.check_targets(pairs)
     return pairs
