@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 from tests.environments import build
 
 SOURCES = ROOT / "src" / "marsad"
+ENCODER = ROOT / "models" / "marsad-encoder"
 AROUND = {"LICENSE", "README.md", "CHANGELOG.md", "CITATION.cff", "pyproject.toml", "PKG-INFO"}
 
 
@@ -31,6 +32,7 @@ def test_the_wheel_holds_the_whole_library_and_nothing_else(built: tuple[Path, P
         for path in SOURCES.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    own |= {f"marsad/encoders/{ENCODER.name}/{p.name}": p.read_bytes() for p in ENCODER.iterdir()}
     about = f"marsad-{__version__}.dist-info/"
     assert {n: b for n, b in found.items() if not n.startswith(about)} == own
     assert "marsad/py.typed" in own
@@ -46,6 +48,6 @@ def test_the_source_distribution_builds_the_same_wheel(built: tuple[Path, Path],
         archive.extractall(tmp_path, filter="data")
     (project,) = tmp_path.iterdir()
     top = {path.name for path in project.iterdir()}
-    assert top - {".gitignore"} == {*AROUND, "src"}
+    assert top - {".gitignore"} == {*AROUND, "src", "models"}
     again, _ = build(project, tmp_path / "again")
     assert files_of(again) == files_of(wheel)

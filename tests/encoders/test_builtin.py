@@ -75,7 +75,7 @@ def test_conversion_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_unknown_builtin_names_the_known_ones():
-    with pytest.raises(ModelError, match="known are me5-small-ar"):
+    with pytest.raises(ModelError, match="known are marsad-encoder, me5-small-ar"):
         load_encoder("builtin:bert")
 
 
@@ -90,5 +90,5 @@ def test_file_of_another_format_is_refused(tmp_path: Path, content: bytes):
 def test_missing_folder_and_broken_folder_are_refused(tmp_path: Path):
     with pytest.raises(ModelError, match="no such folder"):
         load_encoder("./nowhere")
-    with pytest.raises(ModelError, match="builtin:me5-small-ar, which needs no hub"):
+    with pytest.raises(ModelError, match="builtin:marsad-encoder, which needs no hub"):
         load_encoder(str(tmp_path))

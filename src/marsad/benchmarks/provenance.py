@@ -8,6 +8,7 @@ import yaml
 
 from marsad.benchmarks import PREFIX, PUBLICATIONS
 from marsad.corpus import read_placed
+from marsad.encoders.own import BUILTIN, OWN, own_folder
 
 ORIGIN = "origin"  # the key of a document's metadata
 WRITTEN_BY_A_MODEL = "language model"
@@ -38,16 +39,20 @@ def licence_asked(corpora: Iterable[str], encoder: str = "") -> LicenceAsked | N
     Args:
         corpora: files and ``public:`` names.
         encoder: as in a configuration; a folder's card says what it asks for.
+
+    Raises:
+        ModelError: the encoder that comes with marsad is not in this installation.
     """
     for own in (PUBLICATIONS[name] for name in corpora if name in PUBLICATIONS):
         if own.share_alike:
             return LicenceAsked(own.share_alike, own.title)
-    card = Path(encoder) / "README.md"
+    folder = own_folder() if encoder == f"{BUILTIN}{OWN}" else Path(encoder)
+    card = folder / "README.md"
     if not (encoder and card.is_file()):
         return None
     metadata = _metadata(card.read_text(encoding="utf-8"))
     licence = str(metadata.get("license", "")).lower()
-    name = metadata.get("model_name", encoder)
+    name = metadata.get("model_name", folder.name)
     return LicenceAsked(licence, f"its encoder, {name},") if "-sa-" in licence else None
 
 

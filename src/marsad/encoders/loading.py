@@ -15,12 +15,12 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from marsad.encoders import compact
 from marsad.encoders.builtin import NAMES, builtin_folder
+from marsad.encoders.own import BUILTIN
 from marsad.errors import ModelError
 from marsad.model_folder import ARCHITECTURE, SETTINGS_KEY
 from marsad.text.cleaning import CLEANINGS, PLACEHOLDERS, CleaningName, read_cleaning
 from marsad.text.windows import SpecialIds
 
-BUILTIN = "builtin:"
 CLEANING_KEY = "marsad_cleaning"  # of the config of an encoder that says what it wants
 
 # What the text of an encoder's pre-training had gone through, by what its name holds: AraBERT and
