@@ -45,13 +45,19 @@ def summary(evaluations: Mapping[str, Evaluation]) -> str:
     rows = [
         (
             e.data,
-            f"{e.scores.documents} {e.unit}",
+            size(e),
             *chain.from_iterable(_micro(e.scores.tables.get(task)) for task in tasks),
             f"`{e.read_with}`",
         )
         for e in own
     ]
     return _lines(("data", "size", *_heads(tasks), "read with"), rows)
+
+
+def size(evaluation: Evaluation) -> str:
+    """Return how many documents or sentences were read."""
+    count = evaluation.scores.documents
+    return f"{count} {evaluation.unit if count != 1 else evaluation.unit.removesuffix('s')}"
 
 
 def _heads(tasks: Iterable[str]) -> Iterator[str]:

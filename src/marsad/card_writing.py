@@ -23,6 +23,7 @@ from marsad.card_tables import (
     percent,
     quoted,
     scores,
+    size,
     slices,
     span,
     summary,
@@ -107,6 +108,7 @@ def render(
         autoescape=False,
     )
     environment.globals |= {"pct": percent, "span": span, "table": scores, "summary": summary}
+    environment.globals["size"] = size
     environment.globals |= {"uses": USES, "limits": LIMITS}
     environment.globals |= {"change": change, "flips": flips, "gaps": fairness_gaps}
     environment.globals |= {"slices": slices, "examples": examples, "quoted": quoted}
