@@ -306,13 +306,14 @@ def test_import_is_light():
 
 def test_same_seed_gives_the_same_weights(run_config: RunConfig, tmp_path: Path):
     configs = [run_config.model_copy(update={"output": tmp_path / name}) for name in ("a", "b")]
-    roles = ("card", "metrics", "onnx", "onnx_int8", "onnx_fp16")
+    roles = ("card", "onnx", "onnx_int8", "onnx_fp16")
     stale = [ModelFolder(configs[0].output)[role] for role in roles]
     configs[0].output.mkdir()
-    for path in stale:
+    for path in (*stale, ModelFolder(configs[0].output)["metrics"]):
         path.write_text("of another checkpoint", encoding="utf-8")
     one, two = (train(config) for config in configs)
     assert [path for path in stale if path.exists()] == []
+    assert read_metrics(one).evaluations == {}
     assert one["weights"].read_bytes() == two["weights"].read_bytes()
 
 
