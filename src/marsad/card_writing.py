@@ -108,10 +108,9 @@ def render(
         autoescape=False,
     )
     environment.globals |= {"pct": percent, "span": span, "table": scores, "summary": summary}
-    environment.globals["size"] = size
-    environment.globals |= {"uses": USES, "limits": LIMITS}
     environment.globals |= {"change": change, "flips": flips, "gaps": fairness_gaps}
     environment.globals |= {"slices": slices, "examples": examples, "quoted": quoted}
+    environment.globals |= {"size": size, "uses": USES, "limits": LIMITS}
     environment.filters["quote"] = shlex.quote
     seeds, role = read_seeds(folder, run), _read_by_default(folder)
     return environment.get_template(_TEMPLATE).render(
