@@ -15,7 +15,7 @@ from marsad.benchmarks import open_benchmark
 from marsad.calibration import CHECKPOINT, Calibration, Curve, write_calibration
 from marsad.card import card_schema
 from marsad.card_tables import examples
-from marsad.card_writing import card_data, read_seeds, render, seen_before, was_searched, write_card
+from marsad.card_writing import card_data, read_search, read_seeds, render, seen_before, write_card
 from marsad.cli import run
 from marsad.config import RunConfig, with_values
 from marsad.errors import ModelError
@@ -173,15 +173,15 @@ def test_damaged_record_of_seeds_is_refused(run_config: RunConfig, tmp_path: Pat
 
 
 def test_values_that_a_search_chose_are_known(run_config: RunConfig, card: Card, tmp_path: Path):
-    assert not was_searched(ModelFolder(tmp_path), run_config)
+    assert not read_search(ModelFolder(tmp_path), run_config)
     with atomic_write(tmp_path / "best.yaml") as out:  # several seeds train what was found
         out.write(with_values(run_config, {"train.seeds": [1, 2]}).to_yaml())
     run = with_values(run_config, {"seed": 2})
     assert "A search chose values of its configuration by the score on" in card(run)
     trial = with_values(run, {"output": str(tmp_path / "trials" / "7")})
-    assert was_searched(ModelFolder(trial.output), trial)
+    assert read_search(ModelFolder(trial.output), trial)
     other = with_values(run, {"train.learning_rate": 0.5})
-    assert not was_searched(ModelFolder(tmp_path), other)
+    assert not read_search(ModelFolder(tmp_path), other)
 
 
 def test_scores_without_calibration_are_said_to_be_raw(run_config: RunConfig, card: Card):

@@ -20,7 +20,7 @@ def test_models_and_encoders_have_a_line_each(
     assert run(["card", "index", str(tmp_path / "models")]) == 0
     text = (tmp_path / "models" / "README.md").read_text(encoding="utf-8")
     assert "| [tiny](m/README.md) | joint |" in text
-    assert "entities" in text
+    assert "\n## tiny\n\n| data | size | strict span micro F1 |" in text
 
 
 def test_no_other_readme_is_overwritten(

@@ -8,7 +8,7 @@ import marsad
 from marsad.cli import run
 from marsad.config import RunConfig, with_values
 from marsad.document import Document
-from marsad.errors import ConfigError, ModelError
+from marsad.errors import DataError, ModelError
 from marsad.labels import scheme
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.modeling import load_model
@@ -91,8 +91,8 @@ def test_the_command_says_what_it_wrote_and_left_out(
 
 
 def test_nothing_is_overwritten(folder: ModelFolder, tmp_path: Path):
-    with pytest.raises(ConfigError, match="exists; name a folder"):
-        split(folder, tmp_path)
+    with pytest.raises(DataError, match="not an empty folder; name a new one"):
+        split(folder, tmp_path.parent)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,6 +7,7 @@ from marsad.adaptation.card import read_evidence, read_record
 from marsad.adaptation.folder import EncoderFolder
 from marsad.adaptation.settings import load_adaptation
 from marsad.card import load
+from marsad.card_tables import summary
 from marsad.errors import ModelError
 from marsad.files import atomic_write
 from marsad.model_folder import ModelFolder
@@ -34,12 +35,13 @@ def write_index(folder: Path) -> Path:
         out.write(_OPENING)
         if models:
             out.writelines(_table(_MODELS, (_model(own) for own in models)))
+            out.writelines(map(_figures, models))
         if encoders:
             out.writelines(_table(_ENCODERS, (_encoder(own) for own in encoders)))
     return path
 
 
-_MODELS = ("model", "task", "MB", "licence", "learnt from", "strict micro F1")
+_MODELS = ("model", "task", "MB", "licence", "learnt from")
 _ENCODERS = ("encoder", "made of", "MB", "licences of its texts", "words", "compared over")
 
 
@@ -51,19 +53,18 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[s
 
 def _model(folder: ModelFolder) -> tuple[str, ...]:
     card = load(folder.path)
-    figures = [
-        f"{part} {100 * table.micro.f1:.1f} on {name}"
-        for name, evaluation in card.metrics.evaluations.items()
-        for part, table in evaluation.scores.tables.items()
-    ]
     return (
         f"[{card.name}]({folder.path.name}/README.md)",
         card.task,
         _megabytes(folder),
         card.licence,
         ", ".join(f"`{corpus}`" for corpus in card.learnt_from),
-        "; ".join(figures),
     )
+
+
+def _figures(folder: ModelFolder) -> str:
+    card = load(folder.path)
+    return f"\n## {card.name}\n\n{summary(card.metrics.evaluations)}\n"
 
 
 def _encoder(folder: EncoderFolder) -> tuple[str, ...]:

@@ -41,8 +41,8 @@ from marsad.sections import PREFIX
 _TEMPLATE = "card.md.jinja"
 _HUB_TASKS = {"entities": "token-classification", "events": "text-classification"}
 _LICENCE = "apache-2.0"
-_SEEDS, _SCORE = "seeds.json", "eval_score"  # as marsad.repeats, which needs torch, writes them
-_SEARCHED, _TRIALS = "best.yaml", "trials"  # likewise marsad.search, which needs optuna
+_SCORE = "eval_score"  # as marsad.repeats, which needs torch, writes it
+_TRIALS = "trials"  # likewise marsad.search, which needs optuna
 # What a search or several seeds may change besides the searched values.
 _OF_NO_VALUE = {"output": "any", "seed": 0, "train.seeds": [], "train.trackers": []}
 
@@ -184,7 +184,7 @@ def read_seeds(folder: ModelFolder, run: RunConfig) -> SeedRuns | None:
     Raises:
         ModelError: ``seeds.json`` is damaged.
     """
-    path = folder.path / _SEEDS
+    path = folder["seeds"]
     if not path.exists():
         return None
     try:
@@ -208,13 +208,15 @@ def _best_score(folder: ModelFolder) -> float | None:
     return max((float(line[_SCORE]) for _, line in lines if _SCORE in line), default=None)
 
 
-def was_searched(folder: ModelFolder, run: RunConfig) -> bool:
-    """Say whether a run's values are those that a search in its folder, or around it, chose."""
+def read_search(folder: ModelFolder, run: RunConfig) -> Path | None:
+    """Return the file of the search that chose a run's values, in its folder or around it."""
     home = folder.path.resolve()
     places = [home, *([home.parent.parent] if home.parent.name == _TRIALS else [])]
-    found = [place / _SEARCHED for place in places if (place / _SEARCHED).exists()]
     own = with_values(run, _OF_NO_VALUE)
-    return any(with_values(load_config(path), _OF_NO_VALUE) == own for path in found)
+    for path in (ModelFolder(place)["search"] for place in places):
+        if path.exists() and with_values(load_config(path), _OF_NO_VALUE) == own:
+            return path
+    return None
 
 
 def _chosen(folder: ModelFolder, run: RunConfig, seeds: SeedRuns | None) -> Iterable[str]:
@@ -225,7 +227,7 @@ def _chosen(folder: ModelFolder, run: RunConfig, seeds: SeedRuns | None) -> Iter
             f"The model is the best of {len(dev.values)} seeds by dev score (mean ± sd on "
             f"`{run.data.dev}`: {percent(dev.mean)} ± {percent(dev.sd)})."
         )
-    if was_searched(folder, run):
+    if read_search(folder, run):
         yield f"A search chose values of its configuration by the score on `{run.data.dev}`."
 
 

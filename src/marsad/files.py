@@ -95,6 +95,30 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder beside ``path``, renamed to it when the block ends without error.
+
+    Raises:
+        DataError: there is something at ``path`` that is not an empty folder, or no folder can be
+            made there.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise DataError(f"{path}: exists and is not an empty folder; name a new one")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(dir=path.parent, prefix=_leading(path))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be made ({error.strerror}); name another") from None
+    with scratch as temporary:
+        folder = Path(temporary) / "folder"
+        folder.mkdir()
+        yield folder
+        if path.exists():
+            path.rmdir()
+        folder.rename(path)
+
+
+@contextmanager
 def atomic_write(path: Path) -> Iterator[TextIO]:
     """Open ``path`` for writing UTF-8; it appears whole at the end of the block or not at all."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:

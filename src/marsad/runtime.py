@@ -53,13 +53,7 @@ def open_reader(
 ) -> Reader:
     """Load a model folder without its calibration; see :func:`load`."""
     settings = read_settings(folder)
-    present = [role for role in PREFERENCE if folder[role].exists()]
-    if file is not None and file not in PREFERENCE:
-        raise ModelError(f"model file {file!r}: unknown; known are {', '.join(PREFERENCE)}")
-    if file is None and not present:
-        raise ModelError(f"{folder.path}: no model file in this folder; train or export it")
-    role = file or present[0]
-    folder.require(role, "export it with `marsad export`")
+    role = choose_file(folder, file)
     folder.verify("config", "labels", "tokenizer", role)
     tokenizer = read_tokenizer(folder.require("tokenizer", "take the folder anew"))
     backend = _backend(folder, role, execution)
@@ -72,6 +66,22 @@ def open_reader(
         source=folder[role].name,
         digest=sha256(folder[role])[:16],
     )
+
+
+def choose_file(folder: ModelFolder, file: str | None = None) -> str:
+    """Return the role of the file that is read: the one that is asked for, or the fastest.
+
+    Raises:
+        ModelError: it does not exist, or no file that could be read does.
+    """
+    present = [role for role in PREFERENCE if folder[role].exists()]
+    if file is not None and file not in PREFERENCE:
+        raise ModelError(f"model file {file!r}: unknown; known are {', '.join(PREFERENCE)}")
+    if file is None and not present:
+        raise ModelError(f"{folder.path}: no model file in this folder; train or export it")
+    role = file or present[0]
+    folder.require(role, "export it with `marsad export`")
+    return role
 
 
 def read_tokenizer(path: Path) -> Tokenizer:

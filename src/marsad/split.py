@@ -6,11 +6,11 @@ each type has no class in transformers.
 """
 
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from marsad.errors import ConfigError, ModelError
+from marsad.errors import ModelError
+from marsad.files import new_folder
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.modeling import MarsadModel, load_model, save_model
 from marsad.sections import ModelConfig
@@ -26,23 +26,15 @@ def split(folder: ModelFolder, target: Path) -> list[ModelFolder]:
     Each is a model folder of ours as well, with the weights alone; all or nothing is written.
 
     Raises:
-        ConfigError: the target exists.
+        DataError: the target exists and is not an empty folder.
         ModelError: the model is not joint, or its encoder has no class for a half.
     """
-    if target.exists():
-        raise ConfigError(f"{target}: exists; name a folder that does not")
     tasks = dict(HALVES)
     if read_settings(folder).pooling != "first":
         del tasks["events"]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with new_folder(target) as scratch:
         for name, task in tasks.items():
             write_half(folder, task, scratch / name)
-        scratch.chmod(0o755)
-        scratch.rename(target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return [ModelFolder(target / name) for name in tasks]
 
 

@@ -88,6 +88,24 @@ def verify(
 
 
 @app.command()
+def release(
+    model: Path = typer.Argument(help="A model folder with figures."),
+    target: Path = typer.Argument(help="A new folder."),
+    file: str = typer.Option(
+        None,
+        help="Which model file to keep: onnx_int8, onnx, weights, onnx_fp16. Default: the first.",
+    ),
+) -> None:
+    """Write a folder to be passed on: one file of weights, the record, and a card of these."""
+    from marsad.model_folder import ModelFolder
+    from marsad.release import release as release_model
+
+    made = release_model(ModelFolder(model), target, file=file)
+    for path in made.present():
+        typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path}")
+
+
+@app.command()
 def sign(
     model: Path = typer.Argument(help="A model folder with a card."),
     key: Path = typer.Option(help="PEM file of your private key, on P-256, P-384 or P-521."),

@@ -19,16 +19,14 @@ label other than of ASCII letters, digits, ``-`` and ``_``, and a span across a 
 
 import json
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 from marsad.corpus import Placed
 from marsad.document import Document
 from marsad.errors import DataError
-from marsad.files import read_records, read_text
+from marsad.files import new_folder, read_records, read_text
 from marsad.formats.brat_standoff import annotation_conf, parse_annotations
 from marsad.formats.records import (
     SENTENCE,
@@ -52,7 +50,7 @@ def write(documents: Iterable[Document], path: Path) -> None:
     Raises:
         DataError: the folder holds something, two documents have one id, or brat cannot hold one.
     """
-    with _new_folder(path) as folder, (folder / INDEX).open("w", encoding="utf-8") as index:
+    with new_folder(path) as folder, (folder / INDEX).open("w", encoding="utf-8") as index:
         for document in documents:
             _check(document)
             if (folder / f"{document.id}.txt").exists():
@@ -80,21 +78,6 @@ def read(path: Path) -> Iterator[Placed]:
     others = sorted(text.stem for text in path.glob("*.txt") if text.stem not in known)
     for id_ in (*known, *others):
         yield _read_document(path / f"{id_}.txt", known.get(id_, {}))
-
-
-@contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder beside ``path``, renamed to it when the block ends without error."""
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise DataError(f"{path}: exists and is not an empty folder; name a new one")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as temporary:
-        folder = Path(temporary) / "folder"
-        folder.mkdir()
-        yield folder
-        if path.exists():
-            path.rmdir()
-        folder.rename(path)
 
 
 def _write_file(path: Path, content: str) -> None:
