@@ -27,10 +27,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow stress fuzz bench bench-train load-test screenshots browser reference format clean
+.PHONY: help run test test-slow stress small small-ner small-events fuzz bench bench-train load-test screenshots browser reference format clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(MODEL)/README.md $(MODEL)/daraa.jsonl  ## train, evaluate, export, and read the Daraa article
 	@$(BIN)/marsad predict $(ARTICLE) --model $(MODEL) --format table
@@ -49,6 +49,30 @@ test-slow: .venv/dev.stamp  ## the tests that take more than a few seconds each
 stress: $(MODEL)/metrics.stamp  ## the test sentences rewritten in 45 ways, with a report; takes minutes
 	$(BIN)/marsad evaluate $(MODEL) data/corpus/test.jsonl --stress --report $(MODEL)/stress.html
 	$(BIN)/python train/write_card.py $(MODEL)
+
+# The released models, from the public corpora in the folder that MARSAD_CORPORA names.
+OURS := data/corpus/test_place.jsonl data/articles/daraa.jsonl
+VOTES := public:assault-test public:protest-test
+small: RUN := configs/joint-best.yaml 'train.seeds=[13,14,15]'
+small: DATA := $(OURS) public:wojood $(VOTES)
+small: SPREAD := data/corpus/test.jsonl data/corpus/test_place.jsonl public:wojood $(VOTES)
+small-ner: RUN := configs/ner.yaml 'data.mixture=[{corpus: public:wojood, share: 0.5}]'
+small-ner: DATA := $(OURS) public:wojood
+small-events: RUN := configs/events.yaml 'data.mixture=[{corpus: public:event_gsr, share: 0.3}]'
+small-events: DATA := $(OURS) $(VOTES)
+
+small: .venv/run.stamp  ## models/marsad-small anew, over three seeds; hours, needs the public corpora
+small-ner: .venv/run.stamp  ## models/marsad-small-ner, which reads entities alone; likewise
+small-events: .venv/run.stamp  ## models/marsad-small-events, which reads events alone; likewise
+small small-ner small-events:
+	$(BIN)/marsad train $(RUN) name=marsad-$@ output=runs/marsad-$@
+	$(BIN)/marsad export runs/marsad-$@
+	$(BIN)/marsad evaluate runs/marsad-$@ data/corpus/test.jsonl --examples --stress
+	set -e; for data in $(DATA); do $(BIN)/marsad evaluate runs/marsad-$@ $$data; done
+	set -e; for data in $(SPREAD); do $(BIN)/marsad seeds $$data runs/marsad-$@; done
+	rm -rf models/marsad-$@
+	$(BIN)/marsad card release runs/marsad-$@ models/marsad-$@
+	$(BIN)/marsad card index models
 
 fuzz: .venv/dev.stamp  ## read 100,000 generated and mutated texts; takes a good half hour
 	$(BIN)/python -m tests.fuzz --texts 100000

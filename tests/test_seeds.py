@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -13,7 +14,7 @@ from marsad.evaluation import evaluate
 from marsad.metrics import read_metrics
 from marsad.model_folder import ModelFolder
 from marsad.scoring import Scores, score
-from marsad.seeds import figures, spread_over_seeds
+from marsad.seeds import RUNS, figures, spread_over_seeds
 from marsad.systems import ask_system
 from marsad.training import train
 from tests.scoring.test_uncertainty import blurred
@@ -163,3 +164,11 @@ def test_spread_is_over_the_runs_and_stands_in_the_first_record(
         assert (spread.mean, spread.sd) == pytest.approx((mean(values), stdev(values)))
         assert f"{name} {spread.mean:.3f} ± {spread.sd:.3f}" in shown
     assert read_metrics(folders[1]).seeds == {}
+    inside = tmp_path / "best" / RUNS
+    inside.mkdir(parents=True)
+    for folder in folders:
+        shutil.copytree(folder.path, inside / folder.path.name)
+    assert run(["seeds", data, str(inside.parent)]) == 0
+    best = ModelFolder(inside.parent)
+    assert read_metrics(best).seeds[data] == report
+    assert read_metrics(ModelFolder(inside / "2")).seeds == {}

@@ -1,6 +1,6 @@
 """The index of a folder of models and encoders, made of their cards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from marsad.adaptation.card import read_evidence, read_record
@@ -21,24 +21,38 @@ def write_index(folder: Path) -> Path:
     Raises:
         ModelError: there is no such folder, or a card or record in it is missing or damaged.
     """
+    inside, path = _inside(folder), folder / "README.md"
+    if path.exists() and not path.read_text(encoding="utf-8").startswith(_OPENING):
+        raise ModelError(f"{path}: is no index; move it away first")
+    text = _text(inside)
+    with atomic_write(path) as out:
+        out.write(text)
+    return path
+
+
+def index_text(folder: Path) -> str:
+    """Return what :func:`write_index` writes, and raise what it raises."""
+    return _text(_inside(folder))
+
+
+def _inside(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder; name one that holds model folders")
-    path = folder / "README.md"
     inside = sorted(own.parent for own in folder.glob("*/config.json"))
     if not inside or (folder / "config.json").exists():
         raise ModelError(f"{folder}: holds no model folders; name the folder around them")
-    if path.exists() and not path.read_text(encoding="utf-8").startswith(_OPENING):
-        raise ModelError(f"{path}: is no index; move it away first")
+    return inside
+
+
+def _text(inside: Sequence[Path]) -> str:
     encoders = [EncoderFolder(path) for path in inside if EncoderFolder(path)["record"].exists()]
     models = [ModelFolder(path) for path in inside if EncoderFolder(path) not in encoders]
-    with atomic_write(path) as out:
-        out.write(_OPENING)
-        if models:
-            out.writelines(_table(_MODELS, (_model(own) for own in models)))
-            out.writelines(map(_figures, models))
-        if encoders:
-            out.writelines(_table(_ENCODERS, (_encoder(own) for own in encoders)))
-    return path
+    parts = [_OPENING]
+    if models:
+        parts += _table(_MODELS, map(_model, models))
+    if encoders:
+        parts += _table(_ENCODERS, map(_encoder, encoders))
+    return "".join([*parts, *map(_figures, models)])
 
 
 _MODELS = ("model", "task", "MB", "licence", "learnt from")

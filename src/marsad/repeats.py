@@ -23,11 +23,11 @@ from marsad.files import atomic_write, read_records, sha256
 from marsad.metrics import Spread
 from marsad.mixture import check_corpora
 from marsad.model_folder import ModelFolder
+from marsad.seeds import RUNS
 from marsad.training import run_record, train
 
 log = logging.getLogger(__name__)
 
-SEEDS = "seeds"
 SCORE = "eval_score"
 _TRAINED = [
     role
@@ -108,7 +108,7 @@ def _seed_runs(config: RunConfig) -> list[RunConfig]:
             config,
             {
                 "seed": seed,
-                "output": str(config.output / SEEDS / str(seed)),
+                "output": str(config.output / RUNS / str(seed)),
                 "train.seeds": [],
                 "search": None,
             },

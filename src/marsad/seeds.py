@@ -17,6 +17,7 @@ from marsad.runtime import PREFERENCE
 from marsad.scoring import SCORER_VERSION, Scores
 from marsad.systems import ask_system
 
+RUNS = "seeds"  # where ``train.seeds`` keeps the runs, in the folder of the best
 _MAY_DIFFER = ("name", "output", "seed")
 
 
@@ -25,14 +26,20 @@ def spread_over_seeds(
 ) -> SeedReport:
     """Evaluate the runs on a benchmark and record mean and deviation in the first one's metrics.
 
+    Args:
+        folders: the runs; or the one folder that ``train.seeds`` made, for the runs inside it.
+        benchmark: what they are read on.
+        watch: passes documents on, and may show how far they are.
+
     Raises:
         ConfigError: fewer than two runs, one seed twice, or runs that differ in more than the seed.
         ModelError: a folder holds no usable model.
         DataError: the models read none of what is annotated.
     """
-    seeds, file = _check_runs(folders), _shared_file(folders)
+    own = _runs(folders)
+    seeds, file = _check_runs(own), _shared_file(own)
     runs = []
-    for folder in folders:
+    for folder in own:
         answers = ask_system(
             folder.path, benchmark.documents, file=file, ruler=benchmark.ruler, watch=watch
         )
@@ -50,6 +57,13 @@ def spread_over_seeds(
     seeded = {**metrics.seeds, benchmark.data: report}
     write_metrics(replace(metrics, seeds=seeded), folders[0])
     return report
+
+
+def _runs(folders: Sequence[ModelFolder]) -> Sequence[ModelFolder]:
+    if len(folders) != 1:
+        return folders
+    inside = sorted((folders[0].path / RUNS).glob(f"*/{ModelFolder.FILES['run']}"))
+    return [ModelFolder(path.parent) for path in inside] or folders
 
 
 def _shared_file(folders: Sequence[ModelFolder]) -> str:
@@ -86,7 +100,9 @@ def figures(scores: Scores) -> Mapping[str, float]:
 
 def _check_runs(folders: Sequence[ModelFolder]) -> tuple[int, ...]:
     if len(folders) < 2:
-        raise ConfigError("a spread takes at least two runs; name their folders")
+        raise ConfigError(
+            "a spread takes at least two runs; name their folders, or one of train.seeds"
+        )
     runs = [load_config(_run_file(folder)) for folder in folders]
     for folder, run in zip(folders, runs, strict=True):
         for key, first, own in _differences(runs[0], run):

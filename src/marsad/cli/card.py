@@ -33,11 +33,18 @@ def write(
 
 
 @app.command()
-def show(model: Path = typer.Argument(help="A model folder with a card.")) -> None:
+def show(
+    model: Path = typer.Argument(help="A model folder with a card."),
+    table: bool = typer.Option(
+        False, "--table", help="Print its main figures as a Markdown table instead."
+    ),
+) -> None:
     """Print a card as JSON for other tools; docs/card.schema.json describes it."""
     from marsad.card import load
+    from marsad.card_tables import summary
 
-    typer.echo(load(model).to_json())
+    card = load(model)
+    typer.echo(summary(card.metrics.evaluations) if table else card.to_json())
 
 
 @app.command()

@@ -8,7 +8,8 @@ import typer
 def seeds(
     data: str = typer.Argument(help="Annotated documents, JSON Lines, or a public: corpus."),
     models: list[Path] = typer.Argument(
-        help="Model folders of one configuration trained with different seeds."
+        help="Model folders of one configuration trained with different seeds, or the one folder "
+        "that train.seeds made."
     ),
     source: Path = typer.Option(None, help="Folder of the public corpora, or MARSAD_CORPORA."),
 ) -> None:
