@@ -70,9 +70,9 @@ small small-ner small-events:
 	$(BIN)/marsad evaluate runs/marsad-$@ data/corpus/test.jsonl --examples --stress
 	set -e; for data in $(DATA); do $(BIN)/marsad evaluate runs/marsad-$@ $$data; done
 	set -e; for data in $(SPREAD); do $(BIN)/marsad seeds $$data runs/marsad-$@; done
-	rm -rf models/marsad-$@
-	$(BIN)/marsad card release runs/marsad-$@ models/marsad-$@
-	$(BIN)/marsad card index models
+	rm -rf runs/marsad-$@/release
+	$(BIN)/marsad card release runs/marsad-$@ runs/marsad-$@/release
+	rm -rf models/marsad-$@ && mv runs/marsad-$@/release models/marsad-$@
 
 fuzz: .venv/dev.stamp  ## read 100,000 generated and mutated texts; takes a good half hour
 	$(BIN)/python -m tests.fuzz --texts 100000

@@ -15,14 +15,15 @@ from marsad.benchmarks import open_benchmark
 from marsad.calibration import CHECKPOINT, Calibration, Curve, write_calibration
 from marsad.card import card_schema
 from marsad.card_tables import examples
-from marsad.card_writing import card_data, read_search, read_seeds, render, seen_before, write_card
+from marsad.card_writing import card_data, render, seen_before, write_card
+from marsad.choosing import read_choice, read_seeds, was_searched
 from marsad.cli import run
 from marsad.config import RunConfig, with_values
 from marsad.errors import ModelError
 from marsad.evaluation import evaluate, record
 from marsad.files import atomic_write
 from marsad.labels import SCHEME_FILE
-from marsad.metrics import Metrics, SeedReport, Spread, read_metrics
+from marsad.metrics import Choice, Metrics, SeedReport, Spread, read_metrics
 from marsad.model_folder import SETTINGS_KEY, ModelFolder
 from marsad.scoring.examples import Example, Examples
 from marsad.systems import Answers
@@ -145,7 +146,8 @@ def test_best_of_several_seeds_says_so(run_config: RunConfig, card: Card, tmp_pa
     run = with_values(run_config, {"seed": 2})
     assert "One training run, one seed." in card(run)
     write_seeds(ModelFolder(tmp_path))
-    text = card(run)
+    choice = read_choice(ModelFolder(tmp_path), run, Choice())
+    text = card(run, metrics=Metrics(choice=choice))
     dev = run.data.dev
     assert (
         f"The model is the best of 3 seeds by dev score (mean ± sd on `{dev}`: 50.0 ± 25.0)."
@@ -157,12 +159,12 @@ def test_best_of_several_seeds_says_so(run_config: RunConfig, card: Card, tmp_pa
 def test_record_of_other_runs_is_not_the_models(run_config: RunConfig, tmp_path: Path):
     folder, run = ModelFolder(tmp_path), with_values(run_config, {"seed": 2})
     write_seeds(folder)
-    assert read_seeds(folder, run) is not None
-    assert read_seeds(folder, run_config) is None  # made later, of another seed
+    assert read_seeds(folder, run) == {"1": 0.5, "2": 0.75, "3": 0.25}
+    assert read_seeds(folder, run_config) == {}  # made later, of another seed
     for score, known in ((0.75, True), (0.8, False)):  # the same seed, made later or not
         lines = [{"epoch": 1}, {"eval_score": 0.1}, {"eval_score": score}]
         folder["log"].write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-        assert (read_seeds(folder, run) is not None) == known
+        assert bool(read_seeds(folder, run)) == known
 
 
 @pytest.mark.parametrize("record", ["{", '{"best": 2, "figures": {}}', '{"best": "x"}'])
@@ -173,15 +175,21 @@ def test_damaged_record_of_seeds_is_refused(run_config: RunConfig, tmp_path: Pat
 
 
 def test_values_that_a_search_chose_are_known(run_config: RunConfig, card: Card, tmp_path: Path):
-    assert not read_search(ModelFolder(tmp_path), run_config)
+    assert not was_searched(ModelFolder(tmp_path), run_config)
     with atomic_write(tmp_path / "best.yaml") as out:  # several seeds train what was found
         out.write(with_values(run_config, {"train.seeds": [1, 2]}).to_yaml())
     run = with_values(run_config, {"seed": 2})
-    assert "A search chose values of its configuration by the score on" in card(run)
+    choice = read_choice(ModelFolder(tmp_path), run, Choice())
+    assert choice.searched
+    text = card(run, metrics=Metrics(choice=choice))
+    assert "A search chose values of its configuration by the score on" in text
+    (tmp_path / "best.yaml").rename(tmp_path / "gone.yaml")
+    assert read_choice(ModelFolder(tmp_path), run, choice) == choice
+    (tmp_path / "gone.yaml").rename(tmp_path / "best.yaml")
     trial = with_values(run, {"output": str(tmp_path / "trials" / "7")})
-    assert read_search(ModelFolder(trial.output), trial)
+    assert was_searched(ModelFolder(trial.output), trial)
     other = with_values(run, {"train.learning_rate": 0.5})
-    assert not read_search(ModelFolder(tmp_path), other)
+    assert not was_searched(ModelFolder(tmp_path), other)
 
 
 def test_scores_without_calibration_are_said_to_be_raw(run_config: RunConfig, card: Card):

@@ -151,6 +151,8 @@ def _write_papers(home: Path, articles: list[Document], held_out: list[Document]
     FORMATS["labelstudio"].write(articles, home / "export.json")
     FORMATS["labelstudio"].write(held_out, home / "held-out-export.json")
     (home / "article.txt").write_text(articles[0].text, encoding="utf-8")
+    (home / "data" / "articles").mkdir()
+    shutil.copy("article.txt", "data/articles/daraa.txt")
     documents = read_corpus(Path("data/corpus/test.jsonl"))
     for name in ("more", "my-articles", "test"):
         shutil.copy("data/corpus/test.jsonl", f"{name}.jsonl")

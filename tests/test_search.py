@@ -473,8 +473,6 @@ def test_search_that_is_killed_in_a_run_goes_on(
     assert best_scoring(again)["eval_score"] == best.value
     model = ModelFolder(config.output / "trials" / str(best.number))
     assert again["weights"].read_bytes() == model["weights"].read_bytes()
-    assert again["search"].read_text(encoding="utf-8") == text
-    again.verify()
 
 
 def _wait_for(path: Path, process: subprocess.Popen) -> None:

@@ -1,4 +1,3 @@
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -7,14 +6,15 @@ import pytest
 
 from marsad.benchmarks import Benchmark, open_benchmark
 from marsad.cli import run
-from marsad.config import RunConfig
+from marsad.config import RunConfig, with_values
 from marsad.document import Document
 from marsad.errors import ConfigError, DataError, ModelError
 from marsad.evaluation import evaluate
 from marsad.metrics import read_metrics
 from marsad.model_folder import ModelFolder
+from marsad.repeats import train_seeds
 from marsad.scoring import Scores, score
-from marsad.seeds import RUNS, figures, spread_over_seeds
+from marsad.seeds import figures, spread_over_seeds
 from marsad.systems import ask_system
 from marsad.training import train
 from tests.scoring.test_uncertainty import blurred
@@ -164,11 +164,21 @@ def test_spread_is_over_the_runs_and_stands_in_the_first_record(
         assert (spread.mean, spread.sd) == pytest.approx((mean(values), stdev(values)))
         assert f"{name} {spread.mean:.3f} ± {spread.sd:.3f}" in shown
     assert read_metrics(folders[1]).seeds == {}
-    inside = tmp_path / "best" / RUNS
-    inside.mkdir(parents=True)
-    for folder in folders:
-        shutil.copytree(folder.path, inside / folder.path.name)
-    assert run(["seeds", data, str(inside.parent)]) == 0
-    best = ModelFolder(inside.parent)
-    assert read_metrics(best).seeds[data] == report
-    assert read_metrics(ModelFolder(inside / "2")).seeds == {}
+
+
+def test_one_folder_stands_for_the_runs_that_it_is_the_best_of(
+    run_config: RunConfig, tmp_path: Path
+):
+    config = with_values(run_config, {"output": str(tmp_path / "best"), "train.seeds": [2, 1]})
+    train_seeds(config)
+    train(with_values(run_config, {"output": str(tmp_path / "best" / "seeds" / "9"), "seed": 9}))
+    best, data = ModelFolder(config.output), str(run_config.data.test)
+    benchmark = open_benchmark(data)
+    report = spread_over_seeds([best], benchmark)
+    assert report.seeds == (2, 1)
+    assert read_metrics(best).seeds == {data: report}
+    runs = [ModelFolder(best.path / "seeds" / seed) for seed in ("2", "1")]
+    assert spread_over_seeds(runs, benchmark) == report
+    train(with_values(run_config, {"output": str(best.path), "seed": 9}))
+    with pytest.raises(ConfigError, match="or one of train"):  # it is none any more
+        spread_over_seeds([best], benchmark)

@@ -1,14 +1,13 @@
 """Model cards, computed from the record of the run: no figure in a card is typed."""
 
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from statistics import mean, stdev
 
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pydantic import TypeAdapter, ValidationError
 
 from marsad.benchmarks.overlaps import share_texts
 from marsad.benchmarks.provenance import licence_asked, provenance
@@ -28,12 +27,13 @@ from marsad.card_tables import (
     span,
     summary,
 )
-from marsad.config import RunConfig, load_config, with_values
+from marsad.choosing import read_choice
+from marsad.config import RunConfig, load_config
 from marsad.errors import ModelError
 from marsad.fairness import fairness_gaps
-from marsad.files import atomic_write, read_records, sha256
+from marsad.files import atomic_write, sha256
 from marsad.labels import scheme
-from marsad.metrics import Metrics, read_metrics
+from marsad.metrics import Choice, Metrics, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 from marsad.runtime import PREFERENCE
 from marsad.sections import PREFIX
@@ -41,36 +41,20 @@ from marsad.sections import PREFIX
 _TEMPLATE = "card.md.jinja"
 _HUB_TASKS = {"entities": "token-classification", "events": "text-classification"}
 _LICENCE = "apache-2.0"
-_SCORE = "eval_score"  # as marsad.repeats, which needs torch, writes it
-_TRIALS = "trials"  # likewise marsad.search, which needs optuna
-# What a search or several seeds may change besides the searched values.
-_OF_NO_VALUE = {"output": "any", "seed": 0, "train.seeds": [], "train.trackers": []}
-
-
-@dataclass(frozen=True)
-class SeedFigure:
-    """A figure of each of several runs by its seed, with mean and deviation."""
-
-    values: Mapping[str, float]
-    mean: float
-    sd: float
-
-
-@dataclass(frozen=True)
-class SeedRuns:
-    """``seeds.json``: the runs of several seeds, and the seed of the one that was kept."""
-
-    best: int
-    figures: Mapping[str, SeedFigure]
 
 
 def write_card(folder: ModelFolder) -> Path:
     """Write ``README.md`` from what the folder records and from what the corpora say of themselves.
 
+    How the run was chosen among others is added to the record.
+
     Raises:
         DataError: a training corpus that is there is no file of documents.
         ModelError: the model was never evaluated, or a file of the record is missing or damaged.
     """
+    card_text(folder)  # first, so that what is missing is said before anything is written
+    run, metrics = load_config(folder["run"]), read_metrics(folder)
+    write_metrics(replace(metrics, choice=read_choice(folder, run, metrics.choice)), folder)
     text = card_text(folder)
     with atomic_write(folder["card"]) as out:
         out.write(text)
@@ -112,7 +96,7 @@ def render(
     environment.globals |= {"slices": slices, "examples": examples, "quoted": quoted}
     environment.globals |= {"size": size, "uses": USES, "limits": LIMITS}
     environment.filters["quote"] = shlex.quote
-    seeds, role = read_seeds(folder, run), _read_by_default(folder)
+    role = _read_by_default(folder)
     return environment.get_template(_TEMPLATE).render(
         settings=settings,
         run=run,
@@ -120,8 +104,8 @@ def render(
         calibration=calibration,
         tasks="\n".join(_tasks(run)),
         flags=" ".join(_flags(run, calibration, metrics)),
-        chosen=" ".join(_chosen(folder, run, seeds)),
-        seeds=", ".join(seeds.figures[_SCORE].values) if seeds else "",
+        chosen=" ".join(_chosen(run, metrics.choice)),
+        seeds=", ".join(metrics.choice.seeds),
         provenance={part.corpus: provenance(part.corpus) for part in run.data.parts},
         licence_asked=licence_asked(_corpora(run), run.encoder),
         file=folder.FILES[role] if role else "",
@@ -176,58 +160,15 @@ def seen_before(run: RunConfig, calibration: Calibration, benchmarks: Iterable[s
     return share_texts(benchmarks, learnt=_corpora(run), chosen_on=chosen_on)
 
 
-def read_seeds(folder: ModelFolder, run: RunConfig) -> SeedRuns | None:
-    """Return the runs of several seeds that a model is the best of; None where it is of one run.
-
-    A record of other runs, that were made in the folder before, is none.
-
-    Raises:
-        ModelError: ``seeds.json`` is damaged.
-    """
-    path = folder["seeds"]
-    if not path.exists():
-        return None
-    try:
-        found = _seed_runs().validate_json(path.read_bytes())
-        score = found.figures[_SCORE].values[str(found.best)]
-    except (ValidationError, KeyError):
-        raise ModelError(f"{path}: not a record of seeds; train again, or delete it") from None
-    return found if found.best == run.seed and _best_score(folder) in (None, score) else None
-
-
-@cache
-def _seed_runs() -> TypeAdapter[SeedRuns]:
-    return TypeAdapter(SeedRuns)
-
-
-def _best_score(folder: ModelFolder) -> float | None:
-    """Return the dev score that the model was kept of; None where no log says."""
-    if not folder["log"].exists():
-        return None
-    lines = read_records(folder["log"])
-    return max((float(line[_SCORE]) for _, line in lines if _SCORE in line), default=None)
-
-
-def read_search(folder: ModelFolder, run: RunConfig) -> Path | None:
-    """Return the file of the search that chose a run's values, in its folder or around it."""
-    home = folder.path.resolve()
-    places = [home, *([home.parent.parent] if home.parent.name == _TRIALS else [])]
-    own = with_values(run, _OF_NO_VALUE)
-    for path in (ModelFolder(place)["search"] for place in places):
-        if path.exists() and with_values(load_config(path), _OF_NO_VALUE) == own:
-            return path
-    return None
-
-
-def _chosen(folder: ModelFolder, run: RunConfig, seeds: SeedRuns | None) -> Iterable[str]:
+def _chosen(run: RunConfig, choice: Choice) -> Iterable[str]:
     """Yield in a sentence each how the run was chosen among others."""
-    if seeds:
-        dev = seeds.figures[_SCORE]
+    if choice.seeds:
+        scores = [*choice.seeds.values()]
         yield (
-            f"The model is the best of {len(dev.values)} seeds by dev score (mean ± sd on "
-            f"`{run.data.dev}`: {percent(dev.mean)} ± {percent(dev.sd)})."
+            f"The model is the best of {len(scores)} seeds by dev score (mean ± sd on "
+            f"`{run.data.dev}`: {percent(mean(scores))} ± {percent(stdev(scores))})."
         )
-    if read_search(folder, run):
+    if choice.searched:
         yield f"A search chose values of its configuration by the score on `{run.data.dev}`."
 
 

@@ -99,23 +99,23 @@ def new_folder(path: Path) -> Iterator[Path]:
     """Yield a folder beside ``path``, renamed to it when the block ends without error.
 
     Raises:
-        DataError: there is something at ``path`` that is not an empty folder, or no folder can be
-            made there.
+        DataError: there is something at ``path`` that is not an empty folder, or it cannot be
+            written.
     """
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+    if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
         raise DataError(f"{path}: exists and is not an empty folder; name a new one")
+    target = path.absolute()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(dir=path.parent, prefix=_leading(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=_leading(target)) as temporary:
+            folder = Path(temporary) / "folder"
+            folder.mkdir()
+            yield folder
+            if target.exists():
+                target.rmdir()
+            folder.rename(target)
     except OSError as error:
-        raise DataError(f"{path}: cannot be made ({error.strerror}); name another") from None
-    with scratch as temporary:
-        folder = Path(temporary) / "folder"
-        folder.mkdir()
-        yield folder
-        if path.exists():
-            path.rmdir()
-        folder.rename(path)
+        raise DataError(f"{path}: cannot be written ({error.strerror}); name another") from None
 
 
 @contextmanager

@@ -68,6 +68,18 @@ class TrainingReport:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """How a model was chosen among others by its dev score.
+
+    ``seeds`` are the scores of the runs that it is the best of, by seed; ``searched`` says whether
+    a search chose values of its configuration.
+    """
+
+    seeds: Mapping[str, float] = field(default_factory=dict)
+    searched: bool = False
+
+
+@dataclass(frozen=True)
 class FileReport:
     """What a model file does on the dev split, under thresholds of its own.
 
@@ -176,6 +188,7 @@ class Metrics:
 
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     training: TrainingReport | None = None
+    choice: Choice = field(default_factory=Choice)
     export: ExportReport | None = None
     seeds: Mapping[str, SeedReport] = field(default_factory=dict)
     stress: Mapping[str, StressReport] = field(default_factory=dict)

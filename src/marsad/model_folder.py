@@ -38,8 +38,6 @@ class ModelFolder:
         "onnx": "model.onnx",
         "onnx_int8": "model.int8.onnx",
         "onnx_fp16": "model.fp16.onnx",
-        "seeds": "seeds.json",
-        "search": "best.yaml",
     }
     CHECKSUMS: ClassVar[str] = "SHA256SUMS"
     SIGNATURE: ClassVar[str] = "model.sig"
@@ -69,13 +67,12 @@ class ModelFolder:
 
         By renames alone, so that neither a full disk nor a kill mixes the two: while it is half
         done there is no ``config.json``, without which nothing is loaded. What was made from the
-        older model goes with it; what a search found, and other files of the folder, stay.
+        older model goes with it; other files of the folder stay.
         """
         self.remove_leftovers()
         last = ("config.json", self.CHECKSUMS, self.SIGNATURE)
         for path in (*(self.path / name for name in last), *self.present()):
-            if path != self["search"]:
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         for path in sorted(staged.path.iterdir(), key=lambda path: path.name in last):
             path.replace(self.path / path.name)
 

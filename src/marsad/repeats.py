@@ -32,7 +32,7 @@ SCORE = "eval_score"
 _TRAINED = [
     role
     for role in ModelFolder.FILES
-    if role not in {"card", "metrics", "onnx", "onnx_int8", "onnx_fp16", "seeds", "search"}
+    if role not in {"card", "metrics", "onnx", "onnx_int8", "onnx_fp16"}
 ]
 _NEEDED = {"run", "log", "config", "weights"}
 _STAGED = ".adopted"  # in the folder itself, so that a rename is enough
@@ -90,10 +90,9 @@ def train_seeds(config: RunConfig, *, restart: bool = False) -> Repeats:
     runs = {str(run.seed): run for run in _seed_runs(config)}
     folders = {seed: train_once(run, restart=restart) for seed, run in runs.items()}
     repeats = Repeats({seed: best_scoring(folder) for seed, folder in folders.items()})
-    folder = adopt(runs[repeats.best], config.output)
+    adopt(runs[repeats.best], config.output)
     record = {"best": int(repeats.best), "figures": repeats.to_record()}
-    write_record(folder["seeds"], record)
-    folder.write_checksums()
+    write_record(config.output / "seeds.json", record)
     return repeats
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from marsad.benchmarks import Benchmark
+from marsad.choosing import read_seeds
 from marsad.config import RunConfig, load_config
 from marsad.errors import ConfigError, DataError, ModelError
 from marsad.evaluation import evaluate
@@ -27,7 +28,8 @@ def spread_over_seeds(
     """Evaluate the runs on a benchmark and record mean and deviation in the first one's metrics.
 
     Args:
-        folders: the runs; or the one folder that ``train.seeds`` made, for the runs inside it.
+        folders: the runs; or the one folder that ``train.seeds`` made, for the runs it is the best
+            of.
         benchmark: what they are read on.
         watch: passes documents on, and may show how far they are.
 
@@ -62,8 +64,9 @@ def spread_over_seeds(
 def _runs(folders: Sequence[ModelFolder]) -> Sequence[ModelFolder]:
     if len(folders) != 1:
         return folders
-    inside = sorted((folders[0].path / RUNS).glob(f"*/{ModelFolder.FILES['run']}"))
-    return [ModelFolder(path.parent) for path in inside] or folders
+    (best,) = folders
+    inside = best.path / RUNS
+    return [ModelFolder(inside / seed) for seed in read_seeds(best, load_config(_run_file(best)))]
 
 
 def _shared_file(folders: Sequence[ModelFolder]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import unified_diff
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from marsad.signing import check_signature
 from marsad.systems import ask_reader
 
 _ROUNDING = 1e-6  # two orders of adding the same numbers
+_NOTHING = (0, 0, 0)  # right, annotated, claimed
 _ANNOTATED = {"support", "documents", "sentences", "data_sha256", "scheme", "scorer", "ruler"}
 
 
@@ -62,7 +63,7 @@ def verify(
             was right, annotated and claimed in each; None: read all, and compare every figure.
         seed: of the draw.
         source: where the public corpora are; without it figures on them are skipped.
-        tolerance: by how much a figure, or the share of documents that differ, may be off; another
+        tolerance: by how much a figure, or of a sample the share of answers, may be off; another
             kind of processor rounds otherwise.
         public_key: of whoever is to have signed the folder; without it a signature is skipped.
         watch: passes documents on, and may show how far they are.
@@ -190,17 +191,27 @@ def _leaves(value: object, at: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _differing_documents(own: Evaluation, again: Evaluation, tolerance: float) -> str:
-    """Name a document in which other things are right, annotated or claimed."""
-    wrong = [
-        id_
-        for id_ in again.documents
-        if any(
-            own.counts[kind].get(id_) != counts.get(id_) for kind, counts in again.counts.items()
-        )
-    ]
-    if len(wrong) <= tolerance * len(again.documents):
+    """Say how many answers in the documents are right or wrong otherwise, if too many are.
+
+    How much is annotated must be the same, whoever reads.
+    """
+    wrong: dict[str, int] = {}
+    answers = 0
+    for kind, id_ in product(again.counts, again.documents):
+        theirs, ours = (side.counts[kind].get(id_, {}) for side in (own, again))
+        for name in {*theirs, *ours}:
+            (right, annotated, claimed), now = theirs.get(name, _NOTHING), ours.get(name, _NOTHING)
+            if annotated != now[1]:
+                return f"{id_}: {annotated} of {name} are annotated by the record, {now[1]} in it"
+            answers += annotated + claimed
+            if off := abs(right - now[0]) + abs(claimed - now[2]):
+                wrong[id_] = wrong.get(id_, 0) + off
+    if sum(wrong.values()) <= tolerance * answers:
         return ""
-    return f"{len(wrong)} documents are read otherwise than the record says, {wrong[0]} first"
+    return (
+        f"{len(wrong)} documents are read otherwise than the record says, {next(iter(wrong))} first"
+        f" ({sum(wrong.values())} of {answers} answers)"
+    )
 
 
 def _check_card(folder: ModelFolder) -> Check:

@@ -61,8 +61,8 @@ def verify(
         0.0,
         min=0,
         max=1,
-        help="How far a figure, or a share of documents, may be off: other processors round "
-        "otherwise.",
+        help="How far a figure, or of a sample the share of answers, may be off: other processors "
+        "round otherwise.",
     ),
     public_key: Path = typer.Option(
         None, "--public-key", help="Also check the signature, by this PEM file of its owner."
