@@ -7,19 +7,23 @@ from statistics import mean, stdev
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
 from marsad.benchmarks import open_benchmark
 from marsad.checkpoints import FOLDER, Checkpoints
+from marsad.choosing import read_choice, read_seeds
 from marsad.cli import run
 from marsad.config import RunConfig, load_config, with_values
 from marsad.document import Document
 from marsad.errors import ConfigError, DataError, TrainingError
 from marsad.evaluation import score_reader
 from marsad.formats import jsonl
+from marsad.metrics import Choice, read_metrics
 from marsad.model_folder import ModelFolder
 from marsad.repeats import Repeats, adopt, best_scoring, is_finished, train_once, train_seeds
 from marsad.runtime import load, open_reader
+from marsad.trainer import DocumentTrainer
 from marsad.training import train
 
 
@@ -112,6 +116,59 @@ def test_killed_seeds_go_on_and_the_best_is_kept(quick: RunConfig, monkeypatch: 
     kept.verify()
     assert kept["weights"].read_bytes() == own["weights"].read_bytes()
     assert load_config(kept["run"]).seed == int(repeats.best)
+
+
+def test_mean_of_the_seeds_becomes_the_model(
+    quick: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    config = with_values(seeded(quick, quick.seed, 99), {"train.keep": "mean"})
+    assert run(["train", file_of(config, tmp_path)]) == 0
+    assert "mean of weights" in capsys.readouterr().out
+    kept = ModelFolder(config.output)
+    kept.verify()
+    one, other = (ModelFolder(kept.path / "seeds" / str(seed)) for seed in (quick.seed, 99))
+    assert [load_config(r["run"]).train.data_seed for r in (one, other)] == [None, 99]
+    assert {load_config(r["run"]).seed for r in (one, other)} == {quick.seed}
+    weights = [load_file(folder["weights"]) for folder in (one, other, kept)]
+    for name, value in weights[2].items():
+        torch.testing.assert_close(value, (weights[0][name] + weights[1][name]) / 2)
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    own = score_reader(open_reader(kept), open_benchmark(quick.data.dev).documents)
+    choice = read_choice(kept, load_config(kept["run"]), Choice())
+    assert choice.mean == pytest.approx(own.overall)
+    assert choice.seeds == {
+        str(seed): best_scoring(r)["eval_score"] for seed, r in ((quick.seed, one), (99, other))
+    }
+    steps = [t.steps for r in (one, other, kept) if (t := read_metrics(r).training)]
+    assert steps[2] == steps[0] + steps[1] > 0
+    before = kept["weights"].stat().st_mtime_ns
+    assert run(["train", file_of(config, tmp_path)]) == 0
+    assert kept["weights"].stat().st_mtime_ns == before
+    train(with_values(config, {"train.seeds": [], "train.keep": "best"}))
+    assert read_seeds(kept, load_config(kept["run"])) == {}  # it is of one run now
+
+
+def test_data_seeds_begin_with_the_same_heads(
+    quick: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun: list[tuple[dict[str, torch.Tensor], int]] = []
+
+    def note(trainer: DocumentTrainer, _: object) -> None:
+        state = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+        begun.append((state, trainer.sampler.seed))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DocumentTrainer, "go_on", note)
+    for number, values in enumerate(({}, {"train.data_seed": 99}, {"seed": 99})):
+        config = with_values(
+            quick, {"train.heads_first.epochs": 1, "output": str(tmp_path / str(number)), **values}
+        )
+        with pytest.raises(KeyboardInterrupt):
+            train(config)
+    (plain, own), (shuffled, order), (other, _) = begun
+    assert (own, order) == (quick.seed, 99)
+    assert all(torch.equal(plain[name], shuffled[name]) for name in plain)
+    assert any(not torch.equal(plain[name], other[name]) for name in plain)
 
 
 @pytest.mark.slow
@@ -311,7 +368,7 @@ def test_older_model_stays_whole_where_the_new_one_cannot_be_copied(quick: RunCo
     before, new = model_of(folder, "older"), model_of(own, "newer")
     run = with_values(quick, {"output": str(own.path)})
     own["onnx"].mkdir()  # what comes before it can be copied
-    with pytest.raises(TrainingError, match=r"seeds/1 cannot be copied \(Is a directory\)"):
+    with pytest.raises(TrainingError, match=r"tiny: the model cannot be written \(Is a directory\)"):
         adopt(run, folder.path)
     assert files_of(folder) == before
     folder.verify()

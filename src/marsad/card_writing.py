@@ -164,10 +164,18 @@ def _chosen(run: RunConfig, choice: Choice) -> Iterable[str]:
     """Yield in a sentence each how the run was chosen among others."""
     if choice.seeds:
         scores = [*choice.seeds.values()]
-        yield (
-            f"The model is the best of {len(scores)} seeds by dev score (mean ± sd on "
-            f"`{run.data.dev}`: {percent(mean(scores))} ± {percent(stdev(scores))})."
-        )
+        runs = f"{percent(mean(scores))} ± {percent(stdev(scores))}"
+        if choice.mean is None:
+            yield (
+                f"The model is the best of {len(scores)} seeds by dev score (mean ± sd on "
+                f"`{run.data.dev}`: {runs})."
+            )
+        else:
+            yield (
+                f"The model is the mean of the weights of {len(scores)} runs that differ in the "
+                f"order of their data (Wortsman et al. 2022); dev score of the runs (mean ± sd on "
+                f"`{run.data.dev}`) {runs}, of the model {percent(choice.mean)}."
+            )
     if choice.searched:
         yield f"A search chose values of its configuration by the score on `{run.data.dev}`."
 

@@ -4,7 +4,7 @@ The figures of a card must hold where the folder alone is; so the outcome goes i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,7 +18,13 @@ from marsad.model_folder import ModelFolder
 _SEEDS, _SCORE = "seeds.json", "eval_score"  # as marsad.repeats, which needs torch, writes them
 _SEARCHED, _TRIALS = "best.yaml", "trials"  # likewise marsad.search, which needs optuna
 # What a search or several seeds may change besides the searched values.
-_OF_NO_VALUE = {"output": "any", "seed": 0, "train.seeds": [], "train.trackers": []}
+_OF_NO_VALUE = {
+    "output": "any",
+    "seed": 0,
+    "train.seeds": [],
+    "train.keep": "best",
+    "train.trackers": [],
+}
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,16 @@ class SeedFigure:
 
 @dataclass(frozen=True)
 class SeedRuns:
-    """``seeds.json``: the runs of several seeds, and the seed of the one that was kept."""
+    """``seeds.json``: the runs of several seeds, and what was kept: the best, or their mean."""
 
-    best: int
     figures: Mapping[str, SeedFigure]
+    best: int | None = None
+    mean: Mapping[str, float] | None = None
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """The dev score of each run by its seed."""
+        return self.figures[_SCORE].values
 
 
 def read_choice(folder: ModelFolder, run: RunConfig, recorded: Choice) -> Choice:
@@ -44,30 +56,39 @@ def read_choice(folder: ModelFolder, run: RunConfig, recorded: Choice) -> Choice
     Raises:
         ModelError: ``seeds.json`` is damaged.
     """
-    return Choice(
-        seeds=read_seeds(folder, run) or recorded.seeds,
-        searched=was_searched(folder, run) or recorded.searched,
-    )
+    searched = was_searched(folder, run) or recorded.searched
+    if (found := _read(folder, run)) is None:
+        return replace(recorded, searched=searched)
+    mean = found.mean[_SCORE] if found.mean else None
+    return Choice(seeds=found.scores, mean=mean, searched=searched)
 
 
 def read_seeds(folder: ModelFolder, run: RunConfig) -> Mapping[str, float]:
-    """Return the dev score of each run that a model is the best of, by its seed.
+    """Return the dev score of each run that a model is the best or the mean of, by its seed.
 
     None where it is of one run; a record of other runs, made in the folder before, does not count.
 
     Raises:
         ModelError: ``seeds.json`` is damaged.
     """
+    found = _read(folder, run)
+    return found.scores if found else {}
+
+
+def _read(folder: ModelFolder, run: RunConfig) -> SeedRuns | None:
     path = folder.path / _SEEDS
     if not path.exists():
-        return {}
+        return None
     try:
         found = _seed_runs().validate_json(path.read_bytes())
-        scores = found.figures[_SCORE].values
-        own = scores[str(found.best)]
+        kept = found.mean[_SCORE] if found.mean else found.scores[str(found.best)]
     except (ValidationError, KeyError):
         raise ModelError(f"{path}: not a record of seeds; train again, or delete it") from None
-    return scores if found.best == run.seed and _best_score(folder) in (None, own) else {}
+    if found.mean:
+        is_of_them = run.train.keep == "mean" and [*map(str, run.train.seeds)] == [*found.scores]
+    else:
+        is_of_them = found.best == run.seed and _best_score(folder) in (None, kept)
+    return found if is_of_them else None
 
 
 @cache

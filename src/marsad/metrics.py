@@ -71,11 +71,13 @@ class TrainingReport:
 class Choice:
     """How a model was chosen among others by its dev score.
 
-    ``seeds`` are the scores of the runs that it is the best of, by seed; ``searched`` says whether
+    ``seeds`` are the scores of the runs that it is the best of, by seed; where ``mean`` is there,
+    those of the runs whose weights it is the mean of, and its own score. ``searched`` says whether
     a search chose values of its configuration.
     """
 
     seeds: Mapping[str, float] = field(default_factory=dict)
+    mean: float | None = None
     searched: bool = False
 
 

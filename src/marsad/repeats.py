@@ -2,14 +2,15 @@
 
 With ``train.seeds`` the runs differ in their seed alone. They say how much of a figure is luck
 (Reimers and Gurevych 2017, "Reporting Score Distributions Makes a Difference"); the best of them on
-dev becomes the model.
+dev becomes the model, or the mean of their weights.
 """
 
 import json
 import logging
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shutil import copyfile, rmtree
 from statistics import mean, stdev
@@ -24,6 +25,7 @@ from marsad.metrics import Spread
 from marsad.mixture import check_corpora
 from marsad.model_folder import ModelFolder
 from marsad.seeds import RUNS
+from marsad.soup import write_mean
 from marsad.training import run_record, train
 
 log = logging.getLogger(__name__)
@@ -42,10 +44,12 @@ _STAGED = ".adopted"  # in the folder itself, so that a rename is enough
 class Repeats:
     """What each of several runs scored on its dev documents, at the scoring that it was kept of.
 
-    ``figures`` are by the name of the run and that of the figure, ``eval_score`` among them.
+    ``figures`` are by the name of the run and that of the figure, ``eval_score`` among them;
+    ``mean`` those of the mean of the runs' weights, where that is kept.
     """
 
     figures: Mapping[str, Mapping[str, float]]
+    mean: Mapping[str, float] | None = None
 
     @property
     def best(self) -> str:
@@ -71,13 +75,14 @@ class Repeats:
 
 
 def train_seeds(config: RunConfig, *, restart: bool = False) -> Repeats:
-    """Train a run with each of ``train.seeds`` and make the best on dev the model.
+    """Train a run with each of ``train.seeds`` and make the best on dev, or their mean, the model.
 
     The runs stand in ``seeds/SEED`` of the run's folder, their figures in its ``seeds.json``. Runs
     that are finished are not trained again, one that was killed goes on.
 
     Args:
-        config: the run; its ``seed`` is not used.
+        config: the run; its ``seed`` is not used, but of runs whose mean is kept it is that of the
+            heads they begin with.
         restart: forget unfinished runs.
 
     Raises:
@@ -87,11 +92,16 @@ def train_seeds(config: RunConfig, *, restart: bool = False) -> Repeats:
     """
     refuse_processes("train.seeds")
     check_data(config)
-    runs = {str(run.seed): run for run in _seed_runs(config)}
+    runs = dict(zip(map(str, config.train.seeds), _seed_runs(config), strict=True))
     folders = {seed: train_once(run, restart=restart) for seed, run in runs.items()}
     repeats = Repeats({seed: best_scoring(folder) for seed, folder in folders.items()})
-    adopt(runs[repeats.best], config.output)
-    record = {"best": int(repeats.best), "figures": repeats.to_record()}
+    record: dict[str, object] = {"figures": repeats.to_record()}
+    if config.train.keep == "mean":
+        repeats = replace(repeats, mean=_keep_mean([*folders.values()], config))
+        record["mean"] = repeats.mean
+    else:
+        adopt(runs[repeats.best], config.output)
+        record["best"] = int(repeats.best)
     write_record(config.output / "seeds.json", record)
     return repeats
 
@@ -106,14 +116,56 @@ def _seed_runs(config: RunConfig) -> list[RunConfig]:
         with_values(
             config,
             {
-                "seed": seed,
+                **_chance(config, seed),
                 "output": str(config.output / RUNS / str(seed)),
                 "train.seeds": [],
+                "train.keep": "best",
                 "search": None,
             },
         )
         for seed in seeds
     ]
+
+
+def _chance(config: RunConfig, seed: int) -> dict[str, object]:
+    """Return what a seed stands for: all of chance, or, for a mean, what comes after the heads."""
+    if config.train.keep == "best":
+        return {"seed": seed}
+    return {"train.data_seed": None if seed == config.seed else seed}
+
+
+def _keep_mean(runs: Sequence[ModelFolder], config: RunConfig) -> dict[str, float]:
+    """Make the mean of the runs' weights the model, unless it is that already."""
+    folder, staged = ModelFolder(config.output), ModelFolder(config.output / _STAGED)
+    with _staging(staged):
+        figures = write_mean(runs, config, staged)
+        if not all(_same(folder[role], staged[role]) for role in ("weights", "run")):
+            folder.replace_with(staged)
+    return figures
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and sha256(one) == sha256(other)
+
+
+@contextmanager
+def _staging(staged: ModelFolder) -> Iterator[None]:
+    """Let a model be written beside the one that it will replace.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    rmtree(staged.path, ignore_errors=True)  # of a process that was killed
+    try:
+        staged.path.mkdir(parents=True)
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"{staged.path.parent}: the model cannot be written ({error.strerror}); "
+            "mend that, or free some space, and run the same command again"
+        ) from error
+    finally:
+        rmtree(staged.path, ignore_errors=True)
 
 
 def refuse_processes(what: str) -> None:
@@ -242,19 +294,10 @@ def adopt(run: RunConfig, output: Path) -> ModelFolder:
     """
     own, folder, staged = (ModelFolder(p) for p in (run.output, output, output / _STAGED))
     adopted = with_values(run, {"output": str(output)})
-    rmtree(staged.path, ignore_errors=True)  # of a process that was killed
-    if _is_adopted(folder, own, adopted):
-        return folder
-    try:
-        _copy(own, staged, adopted)
-        folder.replace_with(staged)
-    except OSError as error:
-        raise TrainingError(
-            f"{output}: the model of {own.path} cannot be copied ({error.strerror}); "
-            "mend that, or free some space, and run the same command again"
-        ) from error
-    finally:
-        rmtree(staged.path, ignore_errors=True)
+    if not _is_adopted(folder, own, adopted):
+        with _staging(staged):
+            _copy(own, staged, adopted)
+            folder.replace_with(staged)
     return folder
 
 
@@ -267,7 +310,6 @@ def _is_adopted(folder: ModelFolder, own: ModelFolder, adopted: RunConfig) -> bo
 
 
 def _copy(own: ModelFolder, staged: ModelFolder, adopted: RunConfig) -> None:
-    staged.path.mkdir(parents=True)
     for path in own.present():
         copyfile(path, staged.path / path.name)
     with atomic_write(staged["run"]) as out:

@@ -19,6 +19,7 @@ PREFIX = "public:"  # of the names of public corpora and benchmarks
 
 Precision = Literal["auto", "fp32", "bf16"]
 Schedule = Literal["linear", "cosine", "constant"]
+Keep = Literal["best", "mean"]
 Tracker = Literal["trackio", "tensorboard"]
 
 
@@ -205,8 +206,16 @@ class TrainConfig(Optimisation):
         0, ge=0, description="steps between checkpoints; by default one after each epoch"
     )
     trackers: tuple[Tracker, ...] = Field((), description="where metrics go besides metrics.jsonl")
+    data_seed: int | None = Field(
+        None, ge=0, description="of the windows' order and of dropout; by default `seed`"
+    )
     seeds: tuple[int, ...] = Field(
         (), description="train once with each and keep the best on dev; instead of `seed`"
+    )
+    keep: Keep = Field(
+        "best",
+        description="mean: `seeds` are data seeds, and the mean of the runs' weights is kept "
+        "(Wortsman et al. 2022)",
     )
 
 

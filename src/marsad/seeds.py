@@ -7,7 +7,7 @@ from statistics import mean, stdev
 
 from marsad.benchmarks import Benchmark
 from marsad.choosing import read_seeds
-from marsad.config import RunConfig, load_config
+from marsad.config import RunConfig, load_config, with_values
 from marsad.errors import ConfigError, DataError, ModelError
 from marsad.evaluation import evaluate
 from marsad.labels import scheme
@@ -113,7 +113,7 @@ def _check_runs(folders: Sequence[ModelFolder]) -> tuple[int, ...]:
                 f"{folder.path}: {key} is {own!r}, and {first!r} in {folders[0].path}; "
                 "runs of a spread may differ in their seed alone"
             )
-    seeds = tuple(run.seed for run in runs)
+    seeds = tuple(run.seed if run.train.data_seed is None else run.train.data_seed for run in runs)
     if len(set(seeds)) < len(seeds):
         raise ConfigError(f"seeds {', '.join(map(str, seeds))}: one is given twice")
     return seeds
@@ -124,7 +124,7 @@ def _run_file(folder: ModelFolder) -> Path:
 
 
 def _differences(one: RunConfig, other: RunConfig) -> list[tuple[str, object, object]]:
-    left, right = one.model_dump(), other.model_dump()
+    left, right = (with_values(run, {"train.data_seed": None}).model_dump() for run in (one, other))
     keys = [key for key in left if key not in _MAY_DIFFER and left[key] != right[key]]
     return [(key, left[key], right[key]) for key in keys]
 

@@ -93,6 +93,8 @@ def _train(
     trainer = build_trainer(model, config, windows, reader, dev, checkpoints, progress)
     if config.train.heads_first.epochs and last is None:
         train_heads(trainer, config)
+    if config.train.data_seed is not None:  # from here on; the heads are those of any other
+        set_seed(config.train.data_seed)
     trainer.go_on(last)
     if not this_process().is_main_process:
         return ModelFolder(config.output)
@@ -194,7 +196,7 @@ def build_trainer(
             np.asarray(windows["share"]),
             windows["length"],
             batch_size=options.batch_size,
-            seed=config.seed,
+            seed=config.seed if options.data_seed is None else options.data_seed,
         ),
         dev_score=lambda: dev_score(reader, dev),
         checkpoints=checkpoints,

@@ -20,6 +20,7 @@ _COLUMNS = {
     "eval_entity_f1": "entity F1",
     "eval_event_f1": "event F1",
 }
+_MEAN = "mean of weights"
 
 
 def train(
@@ -69,7 +70,8 @@ def _train_seeds(run: "RunConfig", restart: bool) -> None:
 
     repeats = train_seeds(run, restart=restart)
     _show_repeats("seed", repeats)
-    typer.echo(f"{run.output}: the model of seed {repeats.best}; next: marsad export {run.output}")
+    kept = "the mean of the weights" if repeats.mean else f"the model of seed {repeats.best}"
+    typer.echo(f"{run.output}: {kept}; next: marsad export {run.output}")
 
 
 def _cross_validate(run: "RunConfig", folds: int, restart: bool) -> None:
@@ -104,12 +106,15 @@ def _cells(values: Mapping[str, Any]) -> list[str]:
 
 
 def _show_repeats(one: str, repeats: "Repeats") -> None:
-    """Print the figures of each run, the best in bold, and their mean and deviation."""
+    """Print the figures of each run, mean and deviation, and in bold those of what is kept."""
     names = [name for name in _COLUMNS if name in repeats.spreads]
     rows = [(run, *(f"{own[name]:.3f}" for name in names)) for run, own in repeats.figures.items()]
     spreads = [repeats.spreads[name] for name in names]
-    mean = ("mean ± sd", *(f"{s.mean:.3f} ± {s.sd:.3f}" for s in spreads))
-    _show((one, *(_COLUMNS[name] for name in names)), [*rows, mean], bold=repeats.best)
+    rows.append(("mean ± sd", *(f"{s.mean:.3f} ± {s.sd:.3f}" for s in spreads)))
+    if repeats.mean:
+        rows.append((_MEAN, *(f"{repeats.mean[name]:.3f}" for name in names)))
+    kept = _MEAN if repeats.mean else repeats.best
+    _show((one, *(_COLUMNS[name] for name in names)), rows, bold=kept)
 
 
 def _show(names: Iterable[str], rows: Iterable[tuple[str, ...]], *, bold: str) -> None:
