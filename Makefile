@@ -53,7 +53,7 @@ stress: $(MODEL)/metrics.stamp  ## the test sentences rewritten in 45 ways, with
 # The released models, from the public corpora in the folder that MARSAD_CORPORA names.
 OURS := data/corpus/test_place.jsonl data/articles/daraa.jsonl
 VOTES := public:assault-test public:protest-test
-small: RUN := configs/joint-best.yaml 'train.seeds=[13,14,15]'
+small: RUN := configs/joint-best.yaml
 small: DATA := $(OURS) public:wojood $(VOTES)
 small: SPREAD := data/corpus/test.jsonl data/corpus/test_place.jsonl public:wojood $(VOTES)
 small-ner: RUN := configs/ner.yaml 'data.mixture=[{corpus: public:wojood, share: 0.5}]'
@@ -61,7 +61,7 @@ small-ner: DATA := $(OURS) public:wojood
 small-events: RUN := configs/events.yaml 'data.mixture=[{corpus: public:event_gsr, share: 0.3}]'
 small-events: DATA := $(OURS) $(VOTES)
 
-small: .venv/run.stamp  ## models/marsad-small anew, over three seeds; hours, needs the public corpora
+small: .venv/run.stamp  ## models/marsad-small anew, of three runs; hours, needs the public corpora
 small-ner: .venv/run.stamp  ## models/marsad-small-ner, which reads entities alone; likewise
 small-events: .venv/run.stamp  ## models/marsad-small-events, which reads events alone; likewise
 small small-ner small-events:

@@ -280,13 +280,17 @@ print(len(document.sentences), document.coverage, len(read_metrics(folder).evalu
     assert done.stderr == ""
     assert done.stdout.split() == ["18", "1.0", str(len(read_metrics(folder).evaluations))]
     command = "from marsad.cli import main; main()"
-    arguments = ["predict", str(tmp_path / "daraa.txt"), "--model", str(folder.path)]
-    outputs = [f"-o{tmp_path / name}" for name in ("a.jsonl", "a.html", "a.conll")]
-    done = subprocess.run(
-        [python, "-c", command, *arguments, *outputs], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert read_corpus(tmp_path / "a.jsonl")[0].text == ARTICLE
+    for model in (folder.path, ROOT / "models" / "marsad-small"):
+        arguments = ["predict", str(tmp_path / "daraa.txt"), "--model", str(model)]
+        outputs = [f"-o{tmp_path / model.name}.{suffix}" for suffix in ("jsonl", "html", "conll")]
+        done = subprocess.run(
+            [python, "-c", command, *arguments, *outputs],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert read_corpus(tmp_path / f"{model.name}.jsonl")[0].text == ARTICLE
     done = subprocess.run(
         [python, "-c", command, "train", str(ROOT / "configs" / "joint.yaml")],
         capture_output=True,
