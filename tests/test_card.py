@@ -153,6 +153,14 @@ def test_best_of_several_seeds_says_so(run_config: RunConfig, card: Card, tmp_pa
         f"The model is the best of 3 seeds by dev score (mean ± sd on `{dev}`: 50.0 ± 25.0)."
     ) in text
     assert "| seed | 2, the best of 1, 2, 3 |" in text
+    report = SeedReport("a b", "0", "0", 1, "x", (1, 2), {"entity micro F1": Spread(0.5, 0.1)})
+    spread = card(run, metrics=Metrics(choice=choice, seeds={"a b": report}))
+    assert "marsad seeds 'a b' again marsad card write again" in spread
+    mean = card(run, metrics=Metrics(choice=replace(choice, mean=0.8), seeds={"a b": report}))
+    assert "| seed | 2; of the data 1, 2, 3 |" in mean
+    assert f"(mean ± sd on `{run.data.dev}`) 50.0 ± 25.0, of the model 80.0." in mean
+    assert "The tables are of the mean of the runs; how much runs differ stands below." in mean
+    assert "The best checkpoint of each run by dev score was kept." in mean
     assert "One training run" not in text
 
 
