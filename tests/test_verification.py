@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from marsad.cli import run
+from marsad.metrics import read_metrics
 from marsad.model_folder import ModelFolder
 from marsad.signing import sign
 from marsad.training import train
 from marsad.verification import Check, verify
+from tests.corpora import write_corpora, write_wojood
 from tests.keys import write_keys
 from tests.runs import tiny_run
 
@@ -36,6 +38,20 @@ def folder(made: ModelFolder, tmp_path: Path) -> ModelFolder:
 
 def wrong(folder: ModelFolder, **options: object) -> list[Check]:
     return [own for own in verify(folder, **options) if own.problem and not own.skipped]
+
+
+def test_figures_on_a_public_corpus_hold_with_what_was_left_out_of_it(
+    folder: ModelFolder, tmp_path: Path
+):
+    corpora = write_corpora(tmp_path / "corpora")
+    write_wojood(corpora, [[("زار", "O"), ("خالد", "B-PERS"), ("في", "B-LAW")]] * 12, name="val")
+    source = ["--source", str(corpora)]
+    assert run(["evaluate", str(folder.path), "public:wojood", *source]) == 0
+    assert run(["card", "write", str(folder.path)]) == 0
+    own = read_metrics(folder).evaluations["public:wojood"]
+    assert sum(own.defects.values()) > 0
+    (again,) = (x for x in verify(folder, source=corpora) if x.about.startswith("public:wojood"))
+    assert (again.problem, again.again, again.skipped) == ("", True, False)
 
 
 @pytest.mark.parametrize("sample", [None, 2])
