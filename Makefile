@@ -131,7 +131,7 @@ $(MODEL)/metrics.stamp: $(MODEL)/model.int8.onnx $(MEASURED_BY) data/corpus/test
 	$(BIN)/python train/evaluate_model.py $(MODEL) data/articles/daraa.jsonl
 	@touch $@
 
-$(MODEL)/README.md: $(MODEL)/metrics.stamp $(addprefix src/marsad/, annex.md.jinja card.md.jinja card.py card_tables.py card_writing.py)
+$(MODEL)/README.md: $(MODEL)/metrics.stamp $(addprefix src/marsad/, annex.md.jinja card.md.jinja card.py card_tables.py card_writing.py choosing.py)
 	$(BIN)/python train/write_card.py $(MODEL)
 
 $(MODEL)/daraa.jsonl: $(MODEL)/model.int8.onnx $(ARTICLE) src/marsad/page.py src/marsad/page.html
