@@ -194,13 +194,40 @@ def damage(source: Path, target: Path, _: object) -> list[str]:
     return []
 
 
-def test_gates_stop_an_export_and_leave_nothing(
-    folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.fixture
+def copy(folder: ModelFolder, tmp_path: Path) -> ModelFolder:
+    """The model as it was before its export."""
     copy = ModelFolder(tmp_path / "copy")
     copy.path.mkdir()
     for role in ("config", "run", "labels", "calibration", "tokenizer", "weights"):
         copy[role].write_bytes(folder[role].read_bytes())
+    return copy
+
+
+def test_opset_20_has_no_operator_of_later_ones_and_the_same_answers(
+    folder: ModelFolder, copy: ModelFolder
+):
+    assert export(copy, opset=20, int8=False, fp16=True).opset == 20
+    for role in ("onnx", "onnx_fp16"):
+        model = onnx.load(copy[role])
+        assert {own.domain: own.version for own in model.opset_import}[""] == 20
+        assert "Attention" not in {node.op_type for node in model.graph.node}
+    assert "Attention" in {node.op_type for node in onnx.load(folder["onnx"]).graph.node}
+    one, other = (marsad.load(own.path, file="onnx")(ARTICLE) for own in (folder, copy))
+    assert [(e.start, e.end, e.label) for e in one.entities] == [
+        (e.start, e.end, e.label) for e in other.entities
+    ]
+
+
+def test_an_opset_that_is_not_written_is_refused_before_anything_is_lost(folder: ModelFolder):
+    with pytest.raises(ConfigError, match=r"export\.opset: Input should be 20 or 23, not 21"):
+        export(folder, opset=21)
+    assert folder["onnx"].exists()
+
+
+def test_gates_stop_an_export_and_leave_nothing(
+    copy: ModelFolder, folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+):
     run = copy["run"].read_text(encoding="utf-8")
     copy["run"].write_text(
         run.replace("max_difference: 0.001", "max_difference: 1.0e-30"), encoding="utf-8"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from marsad.benchmarks import Benchmark, open_benchmark
 from marsad.calibration import Calibration, read_calibrations, write_calibration
-from marsad.config import RunConfig, load_config
+from marsad.config import RunConfig, load_config, with_values
 from marsad.errors import ExportError
 from marsad.examining import Examination, examine
 from marsad.files import atomic_path
@@ -29,7 +29,7 @@ from marsad.sections import ExportConfig
 from marsad.smoothing import smooth
 from marsad.text.batches import Batch
 from marsad.torch_backend import TorchBackend
-from marsad.tracing import OPSET, max_difference, write_onnx
+from marsad.tracing import max_difference, write_onnx
 
 log = logging.getLogger(__name__)
 
@@ -45,25 +45,29 @@ def export(
     *,
     int8: bool | None = None,
     fp16: bool | None = None,
+    opset: int | None = None,
     watch: Watch = iter,
 ) -> ExportReport:
     """Write ``model.onnx`` and, as asked or else as the run says, int8 and fp16 files.
 
     Raises:
+        ConfigError: no such opset is written.
         ExportError: a file fails its gate; the message says by how much.
         ModelError: the folder has no checkpoint.
         DataError: the dev split that the gate needs cannot be read.
     """
     run = load_config(folder.require("run", "export a folder that `marsad train` wrote"))
+    asked = {"export.int8": int8, "export.fp16": fp16, "export.opset": opset}
+    run = with_values(run, {key: value for key, value in asked.items() if value is not None})
     dev = open_benchmark(run.data.dev, source=run.data.corpora)
     exporter = _Exporter(folder, run, dev, watch)
     for role in ("onnx", "onnx_int8", "onnx_fp16"):
         folder[role].unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         report = exporter.fp32(Path(scratch))
-        if run.export.int8 if int8 is None else int8:
+        if run.export.int8:
             report = exporter.int8(Path(scratch), report)
-        if run.export.fp16 if fp16 is None else fp16:
+        if run.export.fp16:
             report = exporter.fp16(Path(scratch), report)
     write_metrics(replace(read_metrics(folder), export=report), folder)
     return report
@@ -82,14 +86,14 @@ class _Exporter:
 
     def fp32(self, scratch: Path) -> ExportReport:
         """Write the fp32 file, if it says what the checkpoint says."""
-        path, file = self.folder["onnx"], scratch / PLAIN
-        write_onnx(self.model, file)
+        path, file, options = self.folder["onnx"], scratch / PLAIN, self.run.export
+        write_onnx(self.model, file, opset=options.opset)
         backend = OnnxBackend(file)
         difference = max_difference(TorchBackend(self.model), backend, self.settings)
-        if not difference <= self.run.export.max_difference:
+        if not difference <= options.max_difference:
             raise ExportError(
                 f"{path}: logits differ from the checkpoint by {difference:.2g}, more than "
-                f"export.max_difference={self.run.export.max_difference:g}; nothing was written"
+                f"export.max_difference={options.max_difference:g}; nothing was written"
             )
         found = self._examine(backend)
         flips = found.flips(self.checkpoint)
@@ -101,7 +105,7 @@ class _Exporter:
         _install(file, path)
         self.folder.write_checksums()
         return ExportReport(
-            opset=OPSET,
+            opset=options.opset,
             versions={name: version(name) for name in ("torch", "onnx", "onnxruntime")},
             max_difference=difference,
             checkpoint=self.checkpoint.report(self.folder["weights"], self.checkpoint),

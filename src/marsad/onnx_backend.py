@@ -85,9 +85,8 @@ class OnnxBackend:
             )
         except Exception as error:  # onnxruntime's errors share no narrower base class
             reason = str(error).strip().split("\n")[0]
-            raise ModelError(
-                f"{path}: onnxruntime cannot read it ({reason}); export anew"
-            ) from None
+            remedy = "export anew" if alone else f"for {how.provider}, export with --opset 20"
+            raise ModelError(f"{path}: onnxruntime cannot read it ({reason}); {remedy}") from None
         self.inputs = [value.name for value in self.session.get_inputs()]
         self.outputs = [value.name for value in self.session.get_outputs()]
 

@@ -21,6 +21,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 Schedule = Literal["linear", "cosine", "constant"]
 Keep = Literal["best", "mean"]
 Tracker = Literal["trackio", "tensorboard"]
+Opset = Literal[20, 23]
 
 
 class Section(BaseModel):
@@ -255,6 +256,11 @@ class SearchConfig(Section):
 class ExportConfig(Section):
     """ONNX files and the gate they must pass."""
 
+    opset: Opset = Field(
+        23,
+        description="of ONNX: 23 has attention as one operator and loads sooner, 20 is what "
+        "OpenVINO and other providers read",
+    )
     int8: bool = True
     fp16: bool = Field(False, description="also write fp16, for GPUs")
     max_difference: float = Field(1e-3, gt=0, description="of logits, ONNX fp32 against torch")

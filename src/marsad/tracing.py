@@ -15,10 +15,8 @@ from marsad.text.batches import Batch, make_batch
 from marsad.text.windows import SpecialIds
 from marsad.torch_backend import TorchBackend
 
-OPSET = 23  # the first with attention as one operator
 
-
-def write_onnx(model: MarsadModel, path: Path) -> None:
+def write_onnx(model: MarsadModel, path: Path, *, opset: int) -> None:
     """Trace all heads into one graph with free batch size, length and number of sentences."""
     example = make_batch([[1] * 16, [1] * 12], [[(1, 8), (8, 15)]] * 2, SpecialIds(1, 1, 1))
     tensors = tuple(torch.from_numpy(array) for array in example)
@@ -33,7 +31,7 @@ def write_onnx(model: MarsadModel, path: Path) -> None:
             input_names=list(Batch._fields),
             output_names=list(heads),
             dynamic_shapes=axes,
-            opset_version=OPSET,
+            opset_version=opset,
             dynamo=True,
             external_data=False,
         )

@@ -17,6 +17,10 @@ def export(
     fp16: bool = typer.Option(
         None, "--fp16/--no-fp16", help="Also write fp16, for GPUs; by default as run.yaml says."
     ),
+    opset: int = typer.Option(
+        None,
+        help="Of ONNX, 23 or 20; other providers than CPUs need 20. By default as run.yaml says.",
+    ),
     split: Path = typer.Option(
         None,
         "--split",
@@ -45,7 +49,7 @@ def export(
     from marsad.cli.progress import show_progress
     from marsad.export import export as export_model
 
-    report = export_model(folder, int8=int8, fp16=fp16, watch=show_progress)
+    report = export_model(folder, int8=int8, fp16=fp16, opset=opset, watch=show_progress)
     files = {
         "weights": report.checkpoint,
         "onnx": report.onnx,
