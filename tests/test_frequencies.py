@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from marsad.frequencies import labels_held, tag_counts, type_counts
+from marsad.frequencies import labels_held, tag_counts, type_counts, untold
 from marsad.label_sets import label_sets
 from marsad.labels import scheme
 from marsad.losses import IGNORED
@@ -97,3 +97,20 @@ def test_counts_of_many_windows_are_sums():
         assert held == entities | {
             name for own in row["events"] for name, e in zip(TYPES, own, strict=True) if e > 0
         }
+
+
+@pytest.mark.parametrize(
+    ("lengths", "events", "left"),
+    [
+        ([IGNORED, 0, IGNORED], sentence(protest=2), set()),
+        ([IGNORED, 1, IGNORED], sentence(), {"realis"}),
+        ([IGNORED] * 3, sentence(siege=1), {"proclitics"}),
+        ([IGNORED] * 3, UNSAID, {"proclitics", "realis"}),
+    ],
+)
+def test_what_no_window_says_of_proclitics_and_realis(
+    lengths: list[int], events: list[int], left: set[str]
+):
+    nothing = {"proclitics": [IGNORED], "events": [UNSAID]}
+    rows = [nothing, {"proclitics": lengths, "events": [UNSAID, events]}, nothing]
+    assert untold(Dataset.from_list(rows)) == left

@@ -18,6 +18,8 @@ from marsad.config import RunConfig, with_values
 from marsad.encoders.loading import Encoder, load_encoder
 from marsad.errors import ConfigError, DataError, ModelError, TrainingError
 from marsad.model_folder import ModelFolder
+from marsad.runtime import open_reader
+from marsad.text.batches import make_batch
 from marsad.training import build_model, run_record, train
 from tests.corpora import write_corpora
 
@@ -118,6 +120,19 @@ def test_a_run_is_known_by_what_it_learns_from(run_config: RunConfig, corpora: P
         assert run_record(config) != before, name
         path.write_text(whole, encoding="utf-8")
     assert run_record(config) == before
+
+
+def test_what_a_run_never_learns_it_does_not_make_up(run_config: RunConfig, corpora: Path):
+    """Words of ANERcorp are whole, and who voted of an event did not say whether it came to be."""
+    parts = [{"corpus": "public:anercorp"}, {"corpus": "public:event_gsr"}]
+    mixed = {"data.train": None, "data.mixture": parts, "data.dev": "public:anercorp-dev"}
+    config = public(run_config, corpora, **mixed)
+    reader = open_reader(train(config))
+    logits = reader.backend(make_batch([[5, 6, 7, 8]], [[(1, 4)]], reader.settings.special))
+    assert not logits["proclitics"].any()
+    assert not logits["realis"].any()
+    assert logits["tags"].any()
+    assert logits["events"].any()
 
 
 def test_the_older_model_is_whole_until_there_is_another(

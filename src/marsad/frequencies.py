@@ -7,6 +7,7 @@ from datasets import Dataset
 
 from marsad.label_sets import Bools, Ints, label_sets
 from marsad.labels import scheme
+from marsad.losses import IGNORED
 from marsad.tasks import Task
 
 
@@ -19,6 +20,19 @@ def says_something(windows: Dataset, task: Task) -> bool:
         if task != "ner" and any(np.max(row[key], initial=-1) >= 0 for key in ("events", "groups")):
             return True
     return False
+
+
+def untold(windows: Dataset) -> set[str]:
+    """Return what no annotation in the windows says: of ``proclitics`` and ``realis``."""
+    left = {"proclitics", "realis"}
+    for row in windows.select_columns(["proclitics", "events"]):
+        if np.max(row["proclitics"], initial=IGNORED) != IGNORED:
+            left.discard("proclitics")
+        if np.max(row["events"], initial=0) > 0:
+            left.discard("realis")
+        if not left:
+            break
+    return left
 
 
 def labels_held(windows: Dataset) -> list[frozenset[str]]:

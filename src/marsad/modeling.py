@@ -10,7 +10,7 @@ any tool can load them.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,10 +104,27 @@ class MarsadModel(nn.Module):
             logits |= {"events": events, "realis": realis}
         return logits
 
+    def silence(self, heads: Collection[str]) -> None:
+        """Let heads that nothing teaches give their first value, not what chance gave them.
+
+        Args:
+            heads: of ``proclitics``, then no mention has one; and ``realis``, then all is actual.
+        """
+        if self.task != "events" and "proclitics" in heads:
+            _zero(self.proclitics)
+        if self.task != "ner" and "realis" in heads:
+            _zero(self.events.realis)
+
     def head_parameters(self) -> dict[str, nn.Parameter]:
         """Return the parameters outside the encoder, by name."""
         own = self.named_parameters()
         return {name: p for name, p in own if not name.startswith("encoder.")}
+
+
+def _zero(layer: nn.Linear) -> None:
+    """Let a layer give zeros; what no loss reaches stays so."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from marsad.errors import ConfigError, DataError
 from marsad.evaluation import score_reader
 from marsad.failures import failures_explained
 from marsad.files import sha256
-from marsad.frequencies import tag_counts, type_counts
+from marsad.frequencies import tag_counts, type_counts, untold
 from marsad.heads import train_heads
 from marsad.labels import SCHEME_FILE, scheme
 from marsad.lora import add_adapters, merge_adapters
@@ -89,6 +89,7 @@ def _train(
     with this_process().main_process_first():
         windows = load_windows(config.data, tokenizer, settings, oversample=config.train.oversample)
     model = build_model(config, encoder)
+    model.silence(untold(windows))
     reader = Reader(tokenizer, settings, TorchBackend(model))
     trainer = build_trainer(model, config, windows, reader, dev, checkpoints, progress)
     if config.train.heads_first.epochs and last is None:
