@@ -245,6 +245,27 @@ def test_gates_stop_an_export_and_leave_nothing(
     assert not copy["onnx_int8"].exists()
 
 
+def test_an_export_that_breaks_off_leaves_what_it_wrote_whole_and_recorded(
+    copy: ModelFolder, monkeypatch: pytest.MonkeyPatch
+):
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("marsad.export.halve", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        export(copy, fp16=True)
+    copy.verify()
+    assert marsad.load(copy.path)(ARTICLE).coverage == 1.0
+    monkeypatch.setattr("marsad.export.smooth", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        export(copy)
+    copy.verify()
+    report = read_metrics(copy).export
+    assert report is not None
+    assert (report.int8, report.fp16) == (None, None)
+    assert not copy["onnx_int8"].exists()
+
+
 def test_a_file_breaks_each_limit_that_it_is_beyond(folder: ModelFolder, documents: list[Document]):
     def examined(entities: float, events: float | None) -> Examination:
         found = Mock(Examination, entities=entities, events=events)

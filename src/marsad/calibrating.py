@@ -31,7 +31,7 @@ from marsad.decisions import Judgement, decide_types
 from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.labels import scheme
-from marsad.metrics import Metrics, read_metrics, write_metrics
+from marsad.metrics import read_metrics, write_metrics
 from marsad.model_folder import ModelFolder
 from marsad.reader import Watch
 from marsad.runtime import open_reader
@@ -191,8 +191,8 @@ def calibrate(
     )
     write_calibration(calibration, folder, reader.role)
     folder["card"].unlink(missing_ok=True)
-    kept = read_metrics(folder)
-    write_metrics(Metrics(training=kept.training, export=kept.export), folder)
+    kept = replace(read_metrics(folder), evaluations={}, seeds={}, stress={})
+    write_metrics(kept, folder)
     return calibration
 
 

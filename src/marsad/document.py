@@ -6,6 +6,7 @@ trained on again.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -174,4 +175,13 @@ def _offset(value: object) -> int:
 def _mapping(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"meta is a {type(value).__name__}, not a mapping")
+    left: list[object] = [value]
+    while left:
+        own = left.pop()
+        if isinstance(own, float) and not math.isfinite(own):
+            raise ValueError(f"meta holds {own}, which is no number of JSON")
+        if isinstance(own, Mapping):
+            left += own.values()
+        elif isinstance(own, list):
+            left += own
     return value

@@ -63,14 +63,22 @@ def export(
     exporter = _Exporter(folder, run, dev, watch)
     for role in ("onnx", "onnx_int8", "onnx_fp16"):
         folder[role].unlink(missing_ok=True)
+    _record(None, folder)
     with tempfile.TemporaryDirectory() as scratch:
         report = exporter.fp32(Path(scratch))
+        _record(report, folder)
         if run.export.int8:
             report = exporter.int8(Path(scratch), report)
+            _record(report, folder)
         if run.export.fp16:
             report = exporter.fp16(Path(scratch), report)
-    write_metrics(replace(read_metrics(folder), export=report), folder)
+            _record(report, folder)
     return report
+
+
+def _record(report: ExportReport | None, folder: ModelFolder) -> None:
+    """Write down which files there are, with their checksums: the next may fail or be stopped."""
+    write_metrics(replace(read_metrics(folder), export=report), folder)
 
 
 class _Exporter:
@@ -103,7 +111,6 @@ class _Exporter:
                 "checkpoint's answers; nothing was written, report this as a fault of marsad"
             )
         _install(file, path)
-        self.folder.write_checksums()
         return ExportReport(
             opset=options.opset,
             versions={name: version(name) for name in ("torch", "onnx", "onnxruntime")},

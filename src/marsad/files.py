@@ -89,7 +89,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except IsADirectoryError:
+            raise DataError(f"{path}: is a folder; name a file") from None
     finally:
         temporary.unlink(missing_ok=True)
 

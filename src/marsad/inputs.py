@@ -80,6 +80,11 @@ def _inside(folder: Path, skipped: Set[Path]) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.suffix in ENDINGS and wanted(p))
 
 
+def is_text(path: Path) -> bool:
+    """Say whether an input is one text, and not lines or rows with ids of their own."""
+    return path.suffix not in (_LINES, _PARQUET)
+
+
 def read_inputs(files: Iterable[Found]) -> Iterator[Given]:
     """Yield the documents of files, in order."""
     for path, id_ in files:

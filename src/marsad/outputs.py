@@ -13,7 +13,8 @@ from marsad.document import Document, parse_document
 from marsad.errors import ConfigError
 from marsad.files import atomic_write
 from marsad.formats import FORMATS
-from marsad.inputs import REJECTED, STANDARD_INPUT, Found
+from marsad.formats.brat import can_name_files
+from marsad.inputs import REJECTED, STANDARD_INPUT, Found, is_text
 from marsad.page import render_page
 
 # Gives the documents from the first on, as lines of JSON.
@@ -42,7 +43,8 @@ def check_outputs(outputs: Sequence[Path], files: Sequence[Found]) -> None:
 
     Raises:
         ConfigError: an ending or a name says nothing, a page shall hold several documents, an
-            output is given twice or is an input.
+            output is given twice, is an input or a folder that should be a file, or an id cannot
+            name the files of a folder.
     """
     for path in outputs:
         if path.name in ("", ".."):
@@ -50,12 +52,26 @@ def check_outputs(outputs: Sequence[Path], files: Sequence[Found]) -> None:
         writer_of(path)
         if path.suffix == _PAGE and len(files) > 1:
             raise ConfigError(f"{path}: a page holds one document, and {len(files)} were given")
+        if is_folder(path):
+            _refuse_ids(path, files)
+        elif path.is_dir():
+            raise ConfigError(f"{path}: is a folder; name a file, or a folder without an ending")
     written = places_of(outputs)
     resolved = [path.resolve() for path in written]
     for number, path in enumerate(written):
         if resolved[number] in resolved[:number]:
             raise ConfigError(f"{path}: would be written twice; name each output once")
     _refuse_inputs(written, files)
+
+
+def _refuse_ids(folder: Path, files: Sequence[Found]) -> None:
+    """Refuse texts whose ids, as nested folders give them, cannot name the files of brat."""
+    for path, id_ in files:
+        if is_text(path) and not can_name_files(id_):
+            raise ConfigError(
+                f"{folder}: brat names files by ids, and {id_!r} of {path} cannot be one; "
+                "read one folder at a time, or write a .jsonl file"
+            )
 
 
 def _refuse_inputs(written: Sequence[Path], files: Sequence[Found]) -> None:

@@ -324,7 +324,8 @@ class Reader:
         return replace(
             job.document,
             entities=(),
-            coverage=job.words_read / total if total else 1.0,
+            # Sentences that are given may cut a word in two, and each half counts.
+            coverage=min(job.words_read / total, 1.0) if total else 1.0,
             warnings=() if total else ("no words in the text",),
             model=self.stamp,
         )

@@ -54,7 +54,8 @@ def open_reader(
     """Load a model folder without its calibration; see :func:`load`."""
     settings = read_settings(folder)
     role = choose_file(folder, file)
-    folder.verify("config", "labels", "tokenizer", role)
+    apart = ["heads"] if role == "weights" else []
+    folder.verify("config", "labels", "tokenizer", role, *apart)
     tokenizer = read_tokenizer(folder.require("tokenizer", "take the folder anew"))
     backend = _backend(folder, role, execution)
     log.info("reading with %s", folder[role].name)

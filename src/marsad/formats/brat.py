@@ -80,6 +80,11 @@ def read(path: Path) -> Iterator[Placed]:
         yield _read_document(path / f"{id_}.txt", known.get(id_, {}))
 
 
+def can_name_files(id_: str) -> bool:
+    """Say whether a document of this id can have files named after it."""
+    return bool(_FILE_NAME.fullmatch(id_)) and len(id_.encode()) <= _LONGEST_NAME
+
+
 def _write_file(path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8", newline="")
 
@@ -88,7 +93,7 @@ def _check(document: Document) -> None:
     """Refuse what brat cannot hold."""
     text = document.text
     check_no_sentence_label(document)
-    if not _FILE_NAME.fullmatch(document.id) or len(document.id.encode()) > _LONGEST_NAME:
+    if not can_name_files(document.id):
         raise refusal(document, "its id cannot be a file's name, and brat's are; rename it")
     if not text.strip() or "\0" in text or text.startswith("\ufeff"):
         raise refusal(

@@ -7,14 +7,14 @@ side by side, each window by window, and the system's scheduler is fair among th
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from marsad.document import Document
 from marsad.reader import Reader
 from marsad.serving.limits import Limits
-from marsad.text.words import count_words
 
 _FIRST_PACE = 500.0  # words a second, until some were read
 
@@ -44,31 +44,45 @@ class Desk:
         """Read what is begun, and no more."""
         self._pool.shutdown(cancel_futures=True)
 
-    async def read(self, documents: Sequence[Document], reader: Reader) -> list[Document]:
+    async def read(
+        self, documents: Sequence[Document], sizes: Sequence[int], reader: Reader
+    ) -> list[Document]:
         """Return the documents, read, in order; what is given up while it waits is not read.
+
+        What is given up while it is read goes on waiting until that has ended.
+
+        Args:
+            documents: what is read.
+            sizes: their words.
+            reader: reads.
 
         Raises:
             BusyError: too many words wait.
         """
-        sizes = [max(1, count_words(document.text)) for document in documents]
+        sizes = [max(1, size) for size in sizes]
         if self.waiting and self.waiting + sum(sizes) > self.limits.waiting:
             raise BusyError(self.waiting / self.pace)
         if not self.waiting:
             self._begun = time.monotonic()
         self.waiting += sum(sizes)
         loop = asyncio.get_running_loop()
-        tasks = [loop.run_in_executor(self._pool, reader, own) for own in documents]
+        tasks = [self._pool.submit(reader, own) for own in documents]
         for task, size in zip(tasks, sizes, strict=True):
-            task.add_done_callback(partial(self._leave, size))
+            task.add_done_callback(partial(self._ended, loop, size))
         try:
-            return list(await asyncio.gather(*tasks))
+            return list(await asyncio.gather(*map(asyncio.wrap_future, tasks)))
         finally:
             for task in tasks:
                 task.cancel()
 
-    def _leave(self, words: int, task: asyncio.Future[Document]) -> None:
+    def _ended(self, loop: asyncio.AbstractEventLoop, words: int, task: Future[Document]) -> None:
+        """Tell the loop, from the thread that read."""
+        with suppress(RuntimeError):  # the loop is closed; nobody waits any more
+            loop.call_soon_threadsafe(self._leave, words, task.cancelled())
+
+    def _leave(self, words: int, cancelled: bool) -> None:
         self.waiting -= words
         now = time.monotonic()
         self._seconds += now - self._begun
         self._begun = now
-        self._words += 0 if task.cancelled() else words
+        self._words += 0 if cancelled else words

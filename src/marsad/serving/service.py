@@ -53,9 +53,9 @@ class Service:
                 f"documents: {len(documents):,} are more than {self.limits.documents:,}; "
                 "send them in several requests, or to /v1/predict/stream"
             )
-        sizes = [self.check(document) for document in documents]
+        sizes = [await asyncio.to_thread(self.check, document) for document in documents]
         calibration = self.reader.calibration.abstaining(abstain)
-        read = await self.desk.read(documents, self.reader.calibrated(calibration))
+        read = await self.desk.read(documents, sizes, self.reader.calibrated(calibration))
         self._count(request, sizes)
         return read
 
@@ -65,10 +65,10 @@ class Service:
         Raises:
             DataError: it is too long, or holds what cannot be written.
         """
-        size = self.check(document)
+        size = await asyncio.to_thread(self.check, document)
         while True:
             try:
-                (read,) = await self.desk.read([document], self.reader)
+                (read,) = await self.desk.read([document], [size], self.reader)
             except BusyError as busy:
                 await asyncio.sleep(min(busy.seconds, _PATIENCE))
             else:
@@ -81,10 +81,10 @@ class Service:
         Raises:
             DataError: it may not.
         """
-        words = count_words(document.text)
+        words = count_words(document.text, most=self.limits.words + 1)
         if words > self.limits.words:
             raise DataError(
-                f"document {document.id!r}: {words:,} words are more than {self.limits.words:,}; "
+                f"document {document.id!r}: more than {self.limits.words:,} words; "
                 "cut it into parts"
             )
         if deeper(document.meta, DEEPEST):

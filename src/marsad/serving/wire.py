@@ -9,13 +9,18 @@ from marsad.document import Document
 
 
 def _writable(value: Any) -> Any:  # noqa: ANN401
-    """Check that a JSON value can be written as UTF-8: JSON may hold half a surrogate pair."""
+    """Check that a value can be written as JSON in UTF-8.
+
+    A request may hold half of a surrogate pair, and numbers that become infinite (``1e999``).
+    """
     try:
-        json.dumps(value, ensure_ascii=False).encode()
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
         raise ValueError("not Unicode: half of a surrogate pair") from None
     except RecursionError:
         raise ValueError("too many brackets in brackets") from None
+    except ValueError:
+        raise ValueError("a number is infinite or none, which JSON cannot say") from None
     return value
 
 
@@ -110,5 +115,5 @@ class Tensor(BaseModel):
 class Inference(BaseModel):
     """A request of the Open Inference Protocol."""
 
-    id: str | None = None
+    id: Text | None = None
     inputs: list[Tensor]

@@ -9,11 +9,15 @@ import regex
 _ABBREVIATED = regex.compile(r"(?<![\w\p{M}\p{Cf}])(?:و?[ء-ي]|هـ|[A-Z])$")
 FEWEST_WORDS = 4
 MOST_CHARACTERS = 4000
+_LINE_ENDS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"  # those of str.splitlines
+_STOPS = ".!?؟…۔"
 _CLOSERS = r"»”\"'’)\]"
 _SPACES = re.compile(r"\s+")
+_LINE_END = re.compile(f"[{_LINE_ENDS}]")
 _BREAK = re.compile(
-    r"\n+"  # a line end always ends a sentence: headings, paragraphs, bullets
-    rf"|(?P<stop>[.!?؟…۔]+)[{_CLOSERS}]*(?=\s|$|[^\W\d_]|[«“\"(])"
+    rf"[{_LINE_ENDS}]+"  # always end a sentence: headings, paragraphs, bullets
+    # a run of stops is tried once, not from each of its dots
+    rf"|(?<![{_STOPS}])(?P<stop>[{_STOPS}]+)[{_CLOSERS}]*(?=\s|$|[^\W\d_]|[«“\"(])"
 )
 
 
@@ -57,13 +61,16 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
 def _join_fragments(text: str, sentences: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Join what is too short to stand alone to its neighbour on the same line."""
     joined: list[tuple[int, int]] = []
+    before = 0  # words of the last one
     for start, end in sentences:
-        if joined and "\n" not in text[joined[-1][1] : start]:
-            before = text[slice(*joined[-1])]
-            if min(len(before.split()), len(text[start:end].split())) < FEWEST_WORDS:
-                joined[-1] = (joined[-1][0], end)
-                continue
-        joined.append((start, end))
+        words = len(text[start:end].split())
+        same_line = joined and not _LINE_END.search(text, joined[-1][1], start)
+        if same_line and min(before, words) < FEWEST_WORDS:
+            before += words - (joined[-1][1] == start)  # no space between: one word
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+            before = words
     return joined
 
 

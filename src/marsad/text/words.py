@@ -6,6 +6,8 @@ of its own (Unicode Standard Annex 29, extended grapheme clusters). Zero-width c
 controls belong to a word only inside it. Words depend on the text alone, never on a tokenizer.
 """
 
+from itertools import islice
+
 import numpy as np
 import numpy.typing as npt
 import regex
@@ -14,6 +16,8 @@ _RUN = r"[\p{L}\p{N}\p{M}]+(?:\p{Cf}+[\p{L}\p{N}\p{M}]+)*"
 _WORD = regex.compile(
     rf"\p{{Nd}}+(?:[.,:/٫٬]\p{{Nd}}+)+(?:{_RUN})?"  # 14.30  1,200  2018/7
     rf"|{_RUN}"  # letters, digits and their marks
+    # A flag, as \X has it; \X itself counts all letters of flags before it, for each again.
+    r"|\p{GCB=RI}{1,2}[\p{GCB=EX}\p{GCB=ZWJ}\p{GCB=SM}]*"
     r"|(?![\s\p{Cf}\p{Cc}])\X"  # anything else that can be seen
 )
 _LETTER = regex.compile(r"(?!\u0640)[\p{L}\p{N}]")
@@ -28,9 +32,9 @@ def find_words(text: str) -> npt.NDArray[np.int64]:
     return np.array(spans, dtype=np.int64).reshape(-1, 2)
 
 
-def count_words(text: str) -> int:
-    """Return how many words a text has."""
-    return sum(1 for _ in _WORD.finditer(text))
+def count_words(text: str, *, most: int | None = None) -> int:
+    """Return how many words a text has; counting ends at ``most``."""
+    return sum(1 for _ in islice(_WORD.finditer(text), most))
 
 
 def letter_starts(word: str) -> list[int]:
