@@ -35,6 +35,7 @@ from marsad.decisions import Judgement
 from marsad.document import Document, Entity, Event, Sentence
 from marsad.errors import ConfigError, ModelError
 from marsad.labels import scheme
+from marsad.metrics import Choice, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder
 from marsad.runtime import load
 from marsad.thresholds import fit_thresholds
@@ -403,7 +404,10 @@ def test_folder_without_a_run_is_refused(folder: ModelFolder):
 
 def test_a_model_is_calibrated_anew(model: ModelFolder, tiny_corpus: Path):
     assert read_calibration(model, "weights").fitted_on == str(tiny_corpus / "dev.jsonl")
+    choice = Choice(seeds={"1": 0.5, "2": 0.6}, mean=0.7)
+    write_metrics(replace(read_metrics(model), choice=choice), model)
     fitted = calibrate(model, tiny_corpus / "test.jsonl", file="weights", most_risk=0.2)
+    assert read_metrics(model).choice == choice  # a release has it from nowhere else
     assert fitted.fitted_on == str(tiny_corpus / "test.jsonl")
     assert load(model.path, file="weights").calibration == fitted
     model.verify()

@@ -109,6 +109,22 @@ def test_a_folder_gives_nothing_hidden_no_reasons_and_no_outputs(tmp_path: Path)
     assert len(find_files([tmp_path / ".b.txt", tmp_path / "x.rejected.jsonl"])) == 2
 
 
+def test_two_texts_of_one_id_are_refused(tmp_path: Path):
+    for name in ("a/x.txt", "b/x.TXT"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("خبر", encoding="utf-8")
+    assert [id_ for _, id_ in find_files([tmp_path])] == ["a/x", "b/x"]
+    one, other = tmp_path / "a" / "x.txt", tmp_path / "b" / "x.TXT"
+    with pytest.raises(DataError, match=r"b/x\.TXT: would have the id 'x', as .*a/x\.txt has"):
+        find_files([one, other])
+
+
+def test_markup_and_tables_are_no_texts(tmp_path: Path):
+    (tmp_path / "a.HTML").write_text("<p>قصف</p>", encoding="utf-8")
+    (only,) = read(tmp_path / "a.HTML")
+    assert only.reason.startswith("markup or a table, not a text")
+
+
 def line(**fields: object) -> str:
     return json.dumps({"id": "1", "text": "قصف ثم هدوء", **fields})
 
@@ -121,6 +137,11 @@ def line(**fields: object) -> str:
         (line(meta=["a"]), "document '1' is malformed"),
         (line(meta="a"), "document '1' is malformed"),
         ('{"id": "1", "text": "قصف", "meta": {"a": %s}}' % ("9" * 5000), "thousands of digits"),
+        (
+            '{"id": "1", "text": "قصف", "meta": {"a": [1e999]}}',
+            "meta holds inf, which is no number",
+        ),
+        ('{"id": "1", "text": "قصف", "meta": {"a": NaN}}', "meta holds nan, which is no number"),
         ('{"id": "1", "text": "قصف", "meta": {"a": %s}}' % ("[" * 10**5), "too many brackets"),
         (line(meta={"a": json.loads("[" * 200 + "]" * 200)}), "`meta` has more than 100"),
     ],

@@ -19,7 +19,7 @@ from marsad.calibration import read_calibrations
 from marsad.card_writing import write_card
 from marsad.config import RunConfig
 from marsad.corpus import check_files, read_corpus
-from marsad.document import Document
+from marsad.document import Document, Sentence
 from marsad.errors import ConfigError, ExportError, ModelError
 from marsad.evaluation import evaluate, record
 from marsad.examining import Examination
@@ -243,6 +243,11 @@ def test_gates_stop_an_export_and_leave_nothing(
         export(copy)
     assert copy["onnx"].exists()
     assert not copy["onnx_int8"].exists()
+
+
+def test_coverage_is_a_share_also_where_a_sentence_cuts_a_word(folder: ModelFolder):
+    cut = Document("x", "درعا البلد", (Sentence(0, 2), Sentence(2, 10)))
+    assert marsad.load(folder.path, file="onnx")(cut).coverage == 1.0
 
 
 def test_an_export_that_breaks_off_leaves_what_it_wrote_whole_and_recorded(

@@ -212,6 +212,19 @@ def test_an_output_is_named_once_and_has_a_name(tmp_path: Path):
             check_outputs([out, other], [])
     with pytest.raises(ConfigError, match="is no name"):
         check_outputs([Path()], [])
+    out.mkdir()
+    with pytest.raises(ConfigError, match=r"out\.jsonl: is a folder; name a file"):
+        check_outputs([out], [])
+
+
+def test_ids_that_cannot_name_the_files_of_a_folder_are_told_before_anything_is_read(
+    tmp_path: Path,
+):
+    nested = (tmp_path / "2020" / "a.txt", "2020/a")
+    check_outputs([tmp_path / "out.jsonl"], [nested])
+    check_outputs([tmp_path / "out"], [(tmp_path / "2020" / "a.jsonl", "2020/a")])
+    with pytest.raises(ConfigError, match="brat names files by ids, and '2020/a' of"):
+        check_outputs([tmp_path / "out"], [nested])
 
 
 def test_leftovers_go_and_nothing_else(tmp_path: Path):

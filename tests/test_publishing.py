@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,11 @@ def test_a_folder_that_was_touched_or_has_no_card_is_not_sent(
     assert "card write" in capsys.readouterr().err
     assert run(["card", "push", str(made.path), "a/b/c"]) == 2
     assert "a/b/c" in capsys.readouterr().err
+
+
+def test_a_hub_that_is_not_there_is_one_line(made: ModelFolder, own_hub: Hub):
+    gone = replace(own_hub, address="http://127.0.0.1:9")
+    code, _, wrong = push(gone, made, "--upload")
+    assert code == 2
+    assert wrong.startswith("marsad: desk/marsad-tiny: cannot be uploaded (")
+    assert len(wrong.splitlines()) == 1

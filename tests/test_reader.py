@@ -223,3 +223,12 @@ def test_record_is_sound_whatever_the_text(text: str):
 @pytest.mark.slow
 def test_a_minute_of_fuzzing_breaks_no_record():
     assert fuzz(make_readers(), seed=0, texts=10**9, seconds=60).total() > 100
+
+
+def test_what_is_no_text_is_refused_by_name(tokenizer: Tokenizer):
+    own = oracle_settings(SPECIAL)
+    reader = Reader(tokenizer, own, Oracle([], tokenizer, own))
+    with pytest.raises(TypeError, match="pipe reads many texts, and this is one"):
+        reader.pipe("انسحب الجيش")
+    with pytest.raises(TypeError, match="text 0 is a bytes, not a str or a Document"):
+        reader(b"x")

@@ -135,6 +135,15 @@ def test_what_a_run_never_learns_it_does_not_make_up(run_config: RunConfig, corp
     assert logits["events"].any()
 
 
+def test_heads_that_are_kept_apart_are_checked_too(run_config: RunConfig):
+    folder = train(with_values(run_config, {"task": "ner"}))
+    changed = bytearray(folder["heads"].read_bytes())
+    changed[-1] ^= 1
+    folder["heads"].write_bytes(changed)
+    with pytest.raises(ModelError, match=r"heads\.safetensors: does not match SHA256SUMS"):
+        open_reader(folder)
+
+
 def test_the_older_model_is_whole_until_there_is_another(
     run_config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ):

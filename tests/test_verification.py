@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from marsad.card_writing import SEEN
 from marsad.cli import run
 from marsad.metrics import read_metrics
 from marsad.model_folder import ModelFolder
@@ -154,9 +155,32 @@ def test_a_word_in_the_card_is_found(folder: ModelFolder):
     assert "Good for targeting" in only.problem
 
 
-def test_a_card_of_corpora_that_are_not_here_is_skipped(folder: ModelFolder):
-    text = folder["run"].read_text(encoding="utf-8")
-    folder["run"].write_text(text.replace("train.jsonl", "elsewhere.jsonl"), encoding="utf-8")
+def move_the_corpus(folder: ModelFolder) -> str:
+    """Let run and card name a corpus that is not here, and return the card."""
+    for file in ("run", "card"):
+        text = folder[file].read_text(encoding="utf-8")
+        folder[file].write_text(text.replace("train.jsonl", "elsewhere.jsonl"), encoding="utf-8")
+    folder.write_checksums()
+    return text
+
+
+def test_figures_of_a_card_are_compared_where_the_corpora_are_not_here(folder: ModelFolder):
+    """All but what it says of these."""
+    text = move_the_corpus(folder)
+    *_, card = verify(folder, sample=1)
+    assert (card.problem, card.skipped) == ("", False)
+    assert card.about.endswith("elsewhere.jsonl")
+    folder["card"].write_text(text.replace("Micro F1 **", "Micro F1 **9"), encoding="utf-8")
+    folder.write_checksums()
+    *_, card = verify(folder, sample=1)
+    assert "Micro F1 **9" in card.problem
+
+
+def test_whether_figures_are_on_texts_of_corpora_that_are_not_here_cannot_be_told(
+    folder: ModelFolder,
+):
+    text = move_the_corpus(folder)
+    folder["card"].write_text(f"{text}\n> Figures on x.jsonl {SEEN}.\n", encoding="utf-8")
     folder.write_checksums()
     *_, card = verify(folder, sample=1)
     assert card.skipped
@@ -174,7 +198,9 @@ def test_figures_on_a_corpus_that_is_not_here_are_skipped(
     assert run(["card", "write", str(folder.path)]) == 0
     capsys.readouterr()
     assert run(["card", "verify", str(folder.path), "--sample", "1"]) == 0
-    assert "skipped   public:wojood: " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "skipped   public:wojood: " in said
+    assert "2 evaluations were computed again; 1 were not, for want of the data" in said
 
 
 def test_a_folder_without_figures_or_card_is_told(

@@ -38,6 +38,7 @@ from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 from marsad.runtime import PREFERENCE
 from marsad.sections import PREFIX
 
+SEEN = "are on data that training or selection saw"
 _TEMPLATE = "card.md.jinja"
 _HUB_TASKS = {"entities": "token-classification", "events": "text-classification"}
 _LICENCE = "apache-2.0"
@@ -207,7 +208,7 @@ def _flags(run: RunConfig, calibration: Calibration, metrics: Metrics) -> Iterab
     """Yield in a sentence each what a hasty reader must not miss."""
     seen = seen_before(run, calibration, [*metrics.evaluations, *metrics.seeds, *metrics.stress])
     if seen:
-        yield f"Figures on {', '.join(seen)} are on data that training or selection saw."
+        yield f"Figures on {', '.join(seen)} {SEEN}."
     if calibration.fitted_on is None:
         yield "The scores are not calibrated."
         return

@@ -20,6 +20,7 @@ from marsad.files import decode_text, read_text
 STANDARD_INPUT = "-"
 _LINES, _PARQUET = ".jsonl", ".parquet"
 ENDINGS = (".txt", _LINES, _PARQUET)  # of the files that are read in a folder
+_NO_TEXTS = frozenset({".json", ".html", ".htm", ".xml", ".csv", ".tsv"})
 REJECTED = ".rejected.jsonl"  # ends the names of files of reasons, which no folder gives
 _ROWS = 256  # of a parquet file that are held at once
 DEEPEST = 100  # brackets in brackets of `meta`; json gives up near 1000, where depends on the call
@@ -47,7 +48,8 @@ def find_files(paths: Iterable[Path], *, apart: Iterable[Path] = ()) -> list[Fou
         apart: files and folders that are to be written, and so no folder gives.
 
     Raises:
-        DataError: a path does not exist, or a folder has no file that can be read.
+        DataError: a path does not exist, a folder has no file that can be read, or two texts
+            would have one id.
     """
     found: list[Found] = []
     skipped = {path.resolve() for path in apart}
@@ -63,7 +65,19 @@ def find_files(paths: Iterable[Path], *, apart: Iterable[Path] = ()) -> list[Fou
             raise DataError(f"{path}: no such file; check the path")
         else:
             found.append((path, path.stem))
+    _check_ids(found)
     return found
+
+
+def _check_ids(found: Iterable[Found]) -> None:
+    """Refuse texts that would have one id: nobody could tell their records apart."""
+    known: dict[str, Path] = {}
+    for path, id_ in found:
+        if is_text(path) and known.setdefault(id_, path) != path:
+            raise DataError(
+                f"{path}: would have the id {id_!r}, as {known[id_]} has; name the folder above "
+                "both, whose names are part of the ids, or rename one"
+            )
 
 
 def _inside(folder: Path, skipped: Set[Path]) -> list[Path]:
@@ -77,7 +91,7 @@ def _inside(folder: Path, skipped: Set[Path]) -> list[Path]:
         place = resolved / own
         return skipped.isdisjoint((place, *place.parents)) and path.is_file()
 
-    return sorted(p for p in folder.rglob("*") if p.suffix in ENDINGS and wanted(p))
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and wanted(p))
 
 
 def is_text(path: Path) -> bool:
@@ -98,6 +112,8 @@ def read_inputs(files: Iterable[Found]) -> Iterator[Given]:
 
 def _read_text(path: Path, id_: str) -> Given:
     where = "standard input" if str(path) == STANDARD_INPUT else str(path)
+    if path.suffix.lower() in _NO_TEXTS:
+        return _rejected(where, "markup or a table, not a text; make a .txt or .jsonl file of it")
     try:
         if str(path) == STANDARD_INPUT:
             return Document(id_, decode_text(sys.stdin.buffer.read(), where))

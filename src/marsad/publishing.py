@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
@@ -11,6 +10,9 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from marsad.errors import ConfigError, ModelError
 from marsad.hub_results import FILE
 from marsad.model_folder import ModelFolder
+
+# Of the client that huggingface_hub has, whichever it is: no connection, no answer in time.
+_TRANSPORT_ERROR: type[Exception] = HfHubHTTPError.__bases__[0]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def push(folder: ModelFolder, upload: Upload, *, private: bool) -> str:
             allow_patterns=[p.relative_to(folder.path).as_posix() for p in upload.files],
             commit_message=f"{folder.path.name}, as `marsad card push` found it",
         )
-    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+    except (HfHubHTTPError, _TRANSPORT_ERROR, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(
             f"{upload.repository}: cannot be uploaded ({reason}); check HF_TOKEN, HF_ENDPOINT and "

@@ -160,6 +160,8 @@ class Reader:
         the memory needed does not grow with the number of texts, nor, beside text and record
         themselves, with their length.
         """
+        if isinstance(texts, str):
+            raise TypeError("pipe reads many texts, and this is one; call the reader with it")
         judge = partial(read_events, calibration=self.calibration)
         return (self._record(job) for job in self._jobs(texts, batch_size, judge))
 
@@ -182,6 +184,8 @@ class Reader:
         jobs: list[_Job] = []
         todo: list[tuple[_Job, Window]] = []
         for i, text in enumerate(texts):
+            if not isinstance(text, (str, Document)):
+                raise TypeError(f"text {i} is a {type(text).__name__}, not a str or a Document")
             document = text if isinstance(text, Document) else Document(id=str(i), text=text)
             job = self._open(document, judge)
             job.outside = [] if detailed else None

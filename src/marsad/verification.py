@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from marsad.benchmarks import Benchmark, open_benchmark
-from marsad.card_writing import card_text
+from marsad.card_writing import SEEN, card_text
 from marsad.config import load_config
 from marsad.errors import DataError, MarsadError, ModelError
 from marsad.evaluation import evaluate
@@ -215,27 +215,38 @@ def _differing_documents(own: Evaluation, again: Evaluation, tolerance: float) -
 
 
 def _check_card(folder: ModelFolder) -> Check:
-    """Compare the card with what the record makes, where the corpora that it describes are."""
+    """Compare the card with what the record makes.
+
+    What it says of files that it was learnt from cannot be told where these are not; whether the
+    figures are on texts of theirs cannot either.
+    """
     try:
         run = load_config(folder.require("run", "take the folder anew"))
+        path = folder.require("card", "write it with `marsad card write`")
         named = [part.corpus for part in run.data.parts if not part.corpus.startswith(PREFIX)]
-        if gone := [corpus for corpus in named if not Path(corpus).exists()]:
+        gone = [corpus for corpus in named if not Path(corpus).exists()]
+        written = path.read_text(encoding="utf-8")
+        if gone and SEEN in written:
             return Check("card", f"{gone[0]}: is not here to be described again", skipped=True)
-        _compare_card(folder)
+        _compare(_without(gone, written), _without(gone, card_text(folder)), path)
     except MarsadError as error:
         return Check("card", str(error))
-    return Check("card")
+    return Check("card, but for what it says of " + ", ".join(gone) if gone else "card")
 
 
-def _compare_card(folder: ModelFolder) -> None:
-    """Compare the card with what the record makes.
+def _without(corpora: Sequence[str], card: str) -> list[str]:
+    """Return the lines of a card but those that describe the corpora."""
+    openings = tuple(f"- `{corpus}`" for corpus in corpora)
+    return [line for line in card.splitlines() if not (openings and line.startswith(openings))]
+
+
+def _compare(written: Sequence[str], made: Sequence[str], path: Path) -> None:
+    """Compare the lines of a card with what the record makes.
 
     Raises:
         ModelError: they differ; the message shows the first difference.
     """
-    path = folder.require("card", "write it with `marsad card write`")
-    written, made = path.read_text(encoding="utf-8"), card_text(folder)
     if written != made:
-        lines = unified_diff(written.splitlines(), made.splitlines(), lineterm="", n=0)
+        lines = unified_diff(written, made, lineterm="", n=0)
         first = " / ".join(islice((x for x in lines if not x.startswith(("---", "+++", "@@"))), 2))
         raise ModelError(f"{path}: is not what the record makes: {first}")

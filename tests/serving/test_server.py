@@ -5,6 +5,8 @@ import json
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +46,8 @@ def test_records_are_those_of_the_library(
         (b'{"text": "x", "texts": []}', 422, "body.texts: "),
         (b'{"documents": [{"id": "x"}]}', 422, "body.documents.0.text: Field required"),
         (b'{"text": "\\ud800"}', 422, "body.text: "),
+        (b'{"text": "x", "meta": {"a": 1e999}}', 422, "a number is infinite"),
+        (b'{"text": "x", "meta": {"a": NaN}}', 422, "a number is infinite"),
         (b"\xff\xfe", None, ""),
         (b'{"text": "' + b"x" * 200_000 + b'"}', 413, "200,000 bytes"),
         (
@@ -232,6 +236,47 @@ def test_overload_is_answered_by_429_and_never_by_a_wrong_record(start: Start, f
         else:
             assert int(answer.headers["retry-after"]) >= 1
     assert ask(0).status_code == 200
+
+
+def test_what_is_given_up_goes_on_waiting_until_it_is_read(start: Start):
+    """A short request that comes behind it is not told that nothing waits."""
+    server = start("--timeout", "1", "--at-once", "1", "--max-waiting", "100")
+    answer = server.client.post("/v1/predict", json={"text": " ".join([TEXT] * 4000)}, timeout=60)
+    assert answer.status_code == 503
+    assert server.client.post("/v1/predict", json={"text": TEXT * 20}).status_code == 429
+    while "marsad_waiting_words 0.0" not in server.client.get("/metrics").text:
+        time.sleep(0.1)
+    assert server.client.post("/v1/predict", json={"text": TEXT}).status_code == 200
+
+
+def test_bodies_are_bounded_together(start: Start):
+    """Clients that send and send, and never end, hold no more than so much of the server."""
+    server = start()
+    size = 7 * 2**20
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with contextlib.ExitStack() as wires:
+        said = b""
+        for _ in range(10):
+            wire = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            wires.enter_context(wire)
+            with contextlib.suppress(ConnectionError):
+                wire.sendall(head + b"Content-Length: %d\r\n\r\n" % (size + 1))
+                wire.sendall(b" " * size)
+        said = wire.recv(65536)
+        assert b"429" in said
+        assert server.client.get("/healthz").status_code == 200
+    while server.client.post("/v1/predict", json={"text": TEXT}).status_code == 429:
+        time.sleep(0.1)
+
+
+def test_an_address_that_is_taken_is_one_line(server: Server, folder: ModelFolder):
+    command = [sys.executable, "-m", "marsad", "serve", str(folder.path), "--port"]
+    done = subprocess.run([*command, str(server.port)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"marsad: 127.0.0.1:{server.port}: cannot listen there (Address already in use); name "
+        "another --host or --port\n"
+    )
 
 
 def test_sigterm_lets_accepted_requests_be_answered(start: Start):

@@ -80,3 +80,18 @@ def test_a_text_without_stops_is_cut_at_spaces():
 
 def test_one_endless_word_stays_whole():
     assert split_sentences("ه" * 10_000) == [(0, 10_000)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\f", "\v", "\x85", "\u2028", "\u2029"])
+def test_every_line_end_ends_a_sentence(end: str):
+    """Those of str.splitlines: pdftotext puts a form feed between pages."""
+    text = f"بيان{end}انسحب الجيش من المدينة"
+    assert [text[a:b] for a, b in split_sentences(text)] == text.splitlines()
+
+
+def test_hostile_texts_are_split_in_time_that_grows_with_their_length():
+    """Each of them took hours where it was tried anew from every sign."""
+    many = 200_000
+    assert split_sentences("." * many + "-") == [(0, many + 1)]
+    short = "كلمة. " * many
+    assert split_sentences(short)[-1][1] == len(short) - 1

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marsad.text.words import find_words, letter_starts
+from marsad.text.words import count_words, find_words, letter_starts
 
 
 def words(text: str) -> list[str]:
@@ -53,3 +53,14 @@ def test_letters_begin_before_their_marks():
     assert letter_starts("لـــ50") == [0, 4, 5]
     assert letter_starts("ّ") == [0]
     assert letter_starts("👩‍🚀") == [0]
+
+
+def test_flags_are_two_letters_each_and_many_are_counted_in_no_time():
+    assert len(find_words("🇸🇾🇱🇧 🇮🇶")) == 3
+    assert [tuple(w) for w in find_words("🇸🇾\u200d🇱")] == [(0, 3), (3, 4)]
+    assert count_words("🇸🇾" * 200_000) == 200_000
+
+
+def test_counting_ends_where_it_is_told_to():
+    assert count_words("قتل ثلاثة جنود", most=2) == 2
+    assert count_words("قتل ثلاثة جنود", most=9) == 3

@@ -106,6 +106,11 @@ def bench(
         ModelError: the model is not joint, or a file of it cannot be read.
         MarsadError: the process of a way died.
     """
+    folder.require(
+        "weights",
+        "the pipelines that it is measured against are made of them; name the run's own folder, "
+        "which a release is a copy of",
+    )
     machine = describe_machine()
     files = [role for role in PREFERENCE if folder[role].exists()]
     with TemporaryDirectory() as scratch:

@@ -1,14 +1,18 @@
 """``marsad bench``."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
+if TYPE_CHECKING:
+    from marsad.inputs import Given
+
 
 def bench(
-    model: Path = typer.Argument(help="A model folder, exported, of task joint."),
+    model: Path = typer.Argument(help="A model folder of task joint, with checkpoint and exports."),
     texts: list[Path] = typer.Argument(help="What is read, as for predict: real articles."),
     most: int = typer.Option(500, "--most", min=1, help="Read at most this many documents."),
     rounds: int = typer.Option(2, "--rounds", min=1, help="Read all this often; the best counts."),
@@ -22,18 +26,17 @@ def bench(
 
     from marsad.bench_reading.bench import bench as run_bench
     from marsad.bench_reading.measuring import LENGTHS
-    from marsad.document import Document
     from marsad.errors import DataError
     from marsad.files import atomic_write
     from marsad.inputs import find_files, read_inputs
     from marsad.model_folder import ModelFolder
 
-    found = read_inputs(find_files(texts))
-    given = (own.text for own in found if isinstance(own, Document))
+    unread: list[str] = []
+    given = _texts(read_inputs(find_files(texts)), unread)
     read = list(islice(given, most))
     more = _words(given, max(LENGTHS))
     if not read:
-        raise DataError(f"{texts[0]}: no document to read; name files with articles")
+        raise DataError((unread or [f"{texts[0]}: no document to read"])[0])
     source = ", ".join(map(str, texts))
     result = run_bench(ModelFolder(model), read, source=source, rounds=rounds, more=more)
     if output:
@@ -42,6 +45,17 @@ def bench(
             out.write("\n")
     for line in result.to_lines():
         typer.echo(line)
+
+
+def _texts(inputs: "Iterable[Given]", unread: list[str]) -> Iterator[str]:
+    """Yield the texts of the inputs, and keep why others cannot be read."""
+    from marsad.document import Document
+
+    for own in inputs:
+        if isinstance(own, Document):
+            yield own.text
+        else:
+            unread.append(f"{own.where}: {own.reason}")
 
 
 def _words(texts: Iterator[str], most: int) -> Iterator[str]:

@@ -74,7 +74,7 @@ def verify(
     from marsad.model_folder import ModelFolder
     from marsad.verification import verify as check
 
-    wrong = compared = 0
+    wrong = compared = left = 0
     for own in check(
         ModelFolder(model),
         sample=sample,
@@ -88,10 +88,12 @@ def verify(
         typer.echo(f"{verdict:10}{own.about}{': ' if own.problem else ''}{own.problem}")
         wrong += bool(own.problem) and not own.skipped
         compared += own.again and not own.skipped
+        left += own.again and own.skipped
     if not (wrong or compared):
         raise ModelError(f"{model}: no figure could be computed again; run it where the data are")
     if wrong:
         raise ModelError(f"{model}: {wrong} of the card's claims do not hold")
+    typer.echo(f"{compared} evaluations were computed again; {left} were not, for want of the data")
 
 
 @app.command()

@@ -41,7 +41,14 @@ def serve(
         raise MissingExtraError(error.name or "fastapi", "serve") from None
     from marsad.serving.limits import Limits
 
-    limits = Limits(max_body, max_documents, max_words, max_waiting, at_once, timeout)
+    limits = Limits(
+        body=max_body,
+        documents=max_documents,
+        words=max_words,
+        waiting=max_waiting,
+        at_once=at_once,
+        seconds=timeout,
+    )
     run(
         load(model, file=file),
         ModelFolder(model),

@@ -49,7 +49,6 @@ def create_app(
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
         yield
-        service.ready = False
         service.desk.close()
 
     app = FastAPI(
@@ -148,10 +147,8 @@ async def healthy() -> dict[str, str]:
 
 
 @router.get("/readyz")
-async def ready(request: Request) -> dict[str, str]:
-    """Say whether requests are taken."""
-    if not service_of(request).ready:
-        raise HTTPException(503, "the server is stopping")
+async def ready() -> dict[str, str]:
+    """Say that requests are taken: the server listens once its model is loaded, until it stops."""
     return {"status": "ready"}
 
 

@@ -38,6 +38,7 @@ class Guard:
         token: str | None = None,
     ) -> None:
         self.app, self.limits, self.measures, self.token = app, limits, measures, token
+        self.held = 0  # bytes of bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, if it may pass."""
@@ -86,12 +87,12 @@ class Guard:
         if path in STREAMS:
             await self.app(scope, receive, send)
             return
-        body = _Body(receive, self.limits.body)
+        body = _Body(receive, self)
         started = False
 
         async def starting(message: Message) -> None:
             nonlocal started
-            if not body.too_large:  # else what the app makes of the broken body is not sent
+            if not body.refused:  # else what the app makes of the broken body is not sent
                 started = True
                 await send(message)
 
@@ -103,9 +104,15 @@ class Guard:
             late = answer(
                 503, f"not answered within {self.limits.seconds:g} s; send less at a time"
             )
-        if body.too_large:
+        finally:
+            self.held -= body.size
+        if body.refused == 413:
             late = answer(
                 413, f"the body has more than {self.limits.body:,} bytes; send less at a time"
+            )
+        if body.refused == 429:
+            late = answer(
+                429, "too many bodies are being sent; try again", headers={"Retry-After": "1"}
             )
         if late is not None and not started:
             await late(scope, receive, send)
@@ -122,16 +129,20 @@ def _name_of(scope: Scope) -> str:
 
 
 class _Body:
-    """A body that breaks off where it is too large."""
+    """A body that breaks off where it is too large, or where all bodies together are."""
 
-    def __init__(self, receive: Receive, most: int) -> None:
-        self._receive, self._left = receive, most
-        self.too_large = False
+    def __init__(self, receive: Receive, guard: Guard) -> None:
+        self._receive, self._guard = receive, guard
+        self.size = 0
+        self.refused = 0  # the status, if it is
 
     async def receive(self) -> Message:
         message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            self.too_large = True
-            return {"type": "http.disconnect"}
-        return message
+        size, limits = len(message.get("body", b"")), self._guard.limits
+        self.size += size
+        self._guard.held += size
+        if self.size > limits.body:
+            self.refused = 413
+        elif size and self._guard.held > max(limits.bodies, limits.body):
+            self.refused = 429
+        return {"type": "http.disconnect"} if self.refused else message

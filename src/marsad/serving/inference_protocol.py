@@ -43,10 +43,8 @@ async def live() -> dict[str, bool]:
 
 
 @router.get("/health/ready")
-async def ready(request: Request) -> dict[str, bool]:
-    """Say whether the server takes requests."""
-    if not service_of(request).ready:
-        raise HTTPException(503, "the server is stopping")
+async def ready() -> dict[str, bool]:
+    """Say that the server takes requests: it listens once its model is loaded, until it stops."""
     return {"ready": True}
 
 

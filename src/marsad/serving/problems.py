@@ -20,8 +20,8 @@ _MEANINGS = {
     404: "There is no such thing here.",
     413: "The body is too large.",
     422: "The request is not as described, or asks too much.",
-    429: "Too many words wait; Retry-After says how long.",
-    503: "Not answered in time, or the server is stopping.",
+    429: "Too many words wait, or bytes of bodies; Retry-After says how long.",
+    503: "Not answered in time.",
 }
 _SCHEMA = {
     "type": "object",

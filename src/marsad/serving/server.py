@@ -1,10 +1,12 @@
 """The process: the app under uvicorn."""
 
 import logging
+import socket
 from collections.abc import Sequence
 
 import uvicorn
 
+from marsad.errors import ConfigError
 from marsad.model_folder import ModelFolder
 from marsad.reader import Reader
 from marsad.serving.app import create_app
@@ -21,7 +23,12 @@ def run(
     token: str | None = None,
     origins: Sequence[str] = (),
 ) -> None:
-    """Serve until a signal comes; then answer what was accepted, and stop."""
+    """Serve until a signal comes; then answer what was accepted, and stop.
+
+    Raises:
+        ConfigError: nothing can listen at that address.
+    """
+    _check_address(host, port)
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("marsad.serve")
@@ -38,3 +45,14 @@ def run(
         timeout_graceful_shutdown=int(limits.seconds) + 1,
         server_header=False,
     )
+
+
+def _check_address(host: str, port: int) -> None:
+    """Try to listen, for uvicorn ends the process with lines of its own where it cannot."""
+    try:
+        kind = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=kind).close()
+    except OSError as error:
+        raise ConfigError(
+            f"{host}:{port}: cannot listen there ({error.strerror}); name another --host or --port"
+        ) from None

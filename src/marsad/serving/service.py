@@ -21,14 +21,13 @@ _PATIENCE = 0.5  # seconds between two tries of a stream to get a place
 
 @dataclass
 class Service:
-    """What the endpoints share; ``ready`` turns false when the server begins to stop."""
+    """What the endpoints share."""
 
     reader: Reader
     folder: ModelFolder
     limits: Limits
     desk: Desk = field(init=False)
     measures: Measures = field(init=False)
-    ready: bool = True
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.limits)
