@@ -94,4 +94,4 @@ def test_nothing_to_read_is_one_clear_line(
 ):
     (tmp_path / "a.txt").write_bytes(b"")
     assert run(["bench", str(folder.path), str(tmp_path / "a.txt")]) == 2
-    assert "no document to read" in capsys.readouterr().err
+    assert "a.txt: empty; nothing to read" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The process: the app under uvicorn."""
 
 import logging
+import os
 import socket
 from collections.abc import Sequence
 
@@ -53,6 +54,8 @@ def _check_address(host: str, port: int) -> None:
         kind = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, port), family=kind).close()
     except OSError as error:
+        number = error.errno or 0  # below 0 where the name of the host is the trouble
+        reason = os.strerror(number) if number > 0 else error.strerror
         raise ConfigError(
-            f"{host}:{port}: cannot listen there ({error.strerror}); name another --host or --port"
+            f"{host}:{port}: cannot listen there ({reason}); name another --host or --port"
         ) from None
