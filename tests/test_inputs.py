@@ -119,6 +119,12 @@ def test_two_texts_of_one_id_are_refused(tmp_path: Path):
         find_files([one, other])
 
 
+def test_lines_and_rows_are_known_by_endings_in_capitals_too(tmp_path: Path):
+    (tmp_path / "A.JSONL").write_text('{"id": "7", "text": "قصف"}', encoding="utf-8")
+    (only,) = read(tmp_path)
+    assert (only.id, only.text) == ("7", "قصف")
+
+
 def test_markup_and_tables_are_no_texts(tmp_path: Path):
     (tmp_path / "a.HTML").write_text("<p>قصف</p>", encoding="utf-8")
     (only,) = read(tmp_path / "a.HTML")

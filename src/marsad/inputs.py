@@ -18,8 +18,8 @@ from marsad.errors import DataError, MissingExtraError
 from marsad.files import decode_text, read_text
 
 STANDARD_INPUT = "-"
-_LINES, _PARQUET = ".jsonl", ".parquet"
-ENDINGS = (".txt", _LINES, _PARQUET)  # of the files that are read in a folder
+LINES, PARQUET = ".jsonl", ".parquet"
+ENDINGS = (".txt", LINES, PARQUET)  # of the files that are read in a folder
 _NO_TEXTS = frozenset({".json", ".html", ".htm", ".xml", ".csv", ".tsv"})
 REJECTED = ".rejected.jsonl"  # ends the names of files of reasons, which no folder gives
 _ROWS = 256  # of a parquet file that are held at once
@@ -91,20 +91,25 @@ def _inside(folder: Path, skipped: Set[Path]) -> list[Path]:
         place = resolved / own
         return skipped.isdisjoint((place, *place.parents)) and path.is_file()
 
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and wanted(p))
+    return sorted(p for p in folder.rglob("*") if ending_of(p) in ENDINGS and wanted(p))
+
+
+def ending_of(path: Path) -> str:
+    """Return what the name of an input ends with, in small letters: it says what the file holds."""
+    return path.suffix.lower()
 
 
 def is_text(path: Path) -> bool:
     """Say whether an input is one text, and not lines or rows with ids of their own."""
-    return path.suffix not in (_LINES, _PARQUET)
+    return ending_of(path) not in (LINES, PARQUET)
 
 
 def read_inputs(files: Iterable[Found]) -> Iterator[Given]:
     """Yield the documents of files, in order."""
     for path, id_ in files:
-        if path.suffix == _LINES:
+        if ending_of(path) == LINES:
             yield from _read_lines(path)
-        elif path.suffix == _PARQUET:
+        elif ending_of(path) == PARQUET:
             yield from _read_parquet(path)
         else:
             yield _read_text(path, id_)
@@ -112,7 +117,7 @@ def read_inputs(files: Iterable[Found]) -> Iterator[Given]:
 
 def _read_text(path: Path, id_: str) -> Given:
     where = "standard input" if str(path) == STANDARD_INPUT else str(path)
-    if path.suffix.lower() in _NO_TEXTS:
+    if ending_of(path) in _NO_TEXTS:
         return _rejected(where, "markup or a table, not a text; make a .txt or .jsonl file of it")
     try:
         if str(path) == STANDARD_INPUT:

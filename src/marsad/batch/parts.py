@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import Self
 
 from marsad.errors import DataError
-from marsad.inputs import Found, Given, read_inputs, read_lines, read_rows
-
-LINES, PARQUET = ".jsonl", ".parquet"
+from marsad.inputs import (
+    LINES,
+    PARQUET,
+    Found,
+    Given,
+    ending_of,
+    read_inputs,
+    read_lines,
+    read_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -40,9 +47,9 @@ class Part:
     def read(self) -> Iterator[Given]:
         """Yield the documents, or why one cannot be read."""
         path = self.files[0][0]
-        if path.suffix == LINES:
+        if ending_of(path) == LINES:
             return read_lines(path, self.offset, self.first, self.count)
-        if path.suffix == PARQUET and self.count:
+        if ending_of(path) == PARQUET and self.count:
             return read_rows(path, self.first, self.count)
         return read_inputs(self.files)
 
@@ -60,7 +67,7 @@ def cut(files: Sequence[Found], size: int) -> list[Part]:
 
 def _cut(files: Sequence[Found], size: int) -> Iterator[Part]:
     number = 0
-    for kind, group in groupby(files, key=lambda own: own[0].suffix):
+    for kind, group in groupby(files, key=lambda own: ending_of(own[0])):
         if kind in (LINES, PARQUET):
             for own in group:
                 for first, count, offset in _runs(own[0], size):
@@ -75,7 +82,7 @@ def _cut(files: Sequence[Found], size: int) -> Iterator[Part]:
 
 def _runs(path: Path, size: int) -> Iterator[tuple[int, int, int]]:
     """Yield number of the first line or row, how many follow, and the byte where they begin."""
-    if path.suffix == PARQUET:
+    if ending_of(path) == PARQUET:
         rows = _count_rows(path)
         yield from ((first, min(size, rows - first), 0) for first in range(0, rows, size))
         if not rows:  # empty, or damaged: reading it will tell
