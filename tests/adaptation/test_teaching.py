@@ -1,6 +1,7 @@
 """Self-training: real models label real text, a student learns, killed and resumed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from marsad.adaptation.folder import EncoderFolder
 from marsad.adaptation.labelling import choose_articles
 from marsad.adaptation.settings import AdaptConfig, OpenText
 from marsad.adaptation.story import make_encoder
+from marsad.adaptation.teaching import taught_by
 from marsad.adaptation.texts import TextSource
 from marsad.checkpoints import FOLDER
 from marsad.cli import run
@@ -88,6 +90,23 @@ def test_the_encoder_learnt_and_the_record_says_from_what(
     assert f"{labelled['mentions']:,} had a majority" in card
     assert "\nThe texts, 10 %" in card
     assert not (folder.path / FOLDER).exists()
+
+
+def test_teachers_that_would_label_otherwise_are_others(
+    made: tuple[AdaptConfig, EncoderFolder], teachers: list[Path], tmp_path: Path
+):
+    config, _ = made
+    assert config.teaching is not None
+    shutil.copytree(teachers[0], tmp_path / "one")
+    options = config.teaching.model_copy(update={"models": (tmp_path / "one", teachers[1])})
+    before = taught_by(options)
+    calibration = tmp_path / "one" / "calibration.json"
+    calibration.write_bytes(calibration.read_bytes() + b"\n")
+    anew = taught_by(options)
+    assert anew["teachers"] == before["teachers"]
+    assert anew != before
+    shutil.copyfile(teachers[1] / "model.safetensors", tmp_path / "one" / "model.onnx")
+    assert taught_by(options)["teachers"] != before["teachers"]  # that would be read
 
 
 def test_half_of_the_way_lies_between_the_base_and_the_student(

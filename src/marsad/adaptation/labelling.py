@@ -22,7 +22,7 @@ from marsad.document import Document
 from marsad.files import atomic_write, sha256
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.predicting import predict_into
-from marsad.runtime import load
+from marsad.runtime import choose_file, load
 from marsad.text.words import count_words
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ _COUNTS = "labelled.json"
 class Labelled:
     """What was labelled: documents, words, and the mentions and events that most models report.
 
-    ``teachers`` are the models, by name and seed, with the SHA-256 of their weights; ``reported``
-    counts mentions of any of them.
+    ``teachers`` are the models, by name and seed, with the SHA-256 of the file that read;
+    ``reported`` counts mentions of any of them.
     """
 
     teachers: Mapping[str, str]
@@ -83,17 +83,17 @@ def read_labelled(folder: Path) -> Labelled:
 
 
 def teachers_of(models: Iterable[Path]) -> dict[str, str]:
-    """Return the models' names, each with its seed, and the SHA-256 of their weights.
+    """Return the models' names, each with its seed, and the SHA-256 of the file that labels.
 
     Raises:
-        ModelError: a folder holds no model that was trained.
+        ModelError: a folder holds no model.
     """
     found: dict[str, str] = {}
     for folder in map(ModelFolder, models):
         run = load_config(folder.require("run", "train it with `marsad train`"))
-        weights = folder.require("weights", "train it with `marsad train`")
+        file = folder[choose_file(folder)]
         name = f"{read_settings(folder).name}, seed {run.seed}"
-        found[f"{name}, {folder.path}" if name in found else name] = sha256(weights)
+        found[f"{name}, {folder.path}" if name in found else name] = sha256(file)
     return found
 
 

@@ -12,6 +12,8 @@ from marsad.adaptation.settings import TeachingConfig
 from marsad.adaptation.texts import TextSource
 from marsad.config import RunConfig, load_config, with_values
 from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
+from marsad.files import sha256
+from marsad.model_folder import ModelFolder
 from marsad.modeling import without_pooler
 from marsad.processes import this_process
 from marsad.repeats import train_once
@@ -81,7 +83,9 @@ def interpolate(model: nn.Module, other: nn.Module, share: float) -> None:
 def taught_by(options: TeachingConfig) -> Mapping[str, object]:
     """Return what the stage's weights depend on, besides base and texts."""
     recipe = load_config(options.run).model_dump(mode="json", exclude={"output", "encoder"})
-    return {"teachers": teachers_of(options.models), "recipe": recipe}
+    teachers = teachers_of(options.models)
+    files = (ModelFolder(own).require("calibration", "take it anew") for own in options.models)
+    return {"teachers": teachers, "calibrations": [*map(sha256, files)], "recipe": recipe}
 
 
 def _saved(encoder: Encoder, folder: Path) -> Path:
