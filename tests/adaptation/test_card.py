@@ -7,14 +7,18 @@ import pytest
 import yaml
 
 from marsad.adaptation.card import read_evidence, write_encoder_card
+from marsad.adaptation.evidence import compare_encoders
 from marsad.adaptation.folder import EncoderFolder
 from marsad.adaptation.settings import AdaptConfig
 from marsad.adaptation.story import make_encoder
 from marsad.cli import run
-from marsad.errors import ModelError
+from marsad.config import with_values
+from marsad.encoders.own import own_folder
+from marsad.errors import ConfigError, ModelError
 from marsad.metrics import read_metrics
 from marsad.model_folder import ModelFolder
 from tests.adaptation.test_story import configure
+from tests.runs import tiny_run
 
 SMALL = ["train.epochs=1", "train.batch_size=2", "train.freeze_embeddings=true"]
 
@@ -154,3 +158,14 @@ def test_share_alike_text_asks_for_its_licence(
     card = make_encoder(config)["card"].read_text(encoding="utf-8")
     assert yaml.safe_load(card.split("---")[1])["license"] == "cc-by-sa-4.0"
     assert "The licence of W asks for the same licence" in card
+
+
+def test_the_encoder_that_comes_with_marsad_is_known_by_its_name(tmp_path: Path, tiny_corpus: Path):
+    config = tiny_run(Path("unused"), tiny_corpus, tmp_path)
+    (tmp_path / "run.yaml").write_text(
+        with_values(config, {"encoder": "builtin:marsad-encoder"}).to_yaml(), encoding="utf-8"
+    )
+    with pytest.raises(ConfigError, match="no run of the other side"):
+        compare_encoders([], [tmp_path], base="other", encoder=own_folder())
+    with pytest.raises(ConfigError, match="is over builtin:marsad-encoder, not"):
+        compare_encoders([], [tmp_path], base="other", encoder=tmp_path)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marsad.config import RunConfig, load_config, with_values
+from marsad.encoders.own import BUILTIN, OWN, own_folder
 from marsad.errors import ConfigError, ModelError
 from marsad.metrics import Evaluation, read_metrics
 from marsad.model_folder import ModelFolder
@@ -77,7 +78,8 @@ def compare_encoders(
 
 def _same_encoder(name: str, other: str) -> bool:
     """Say whether two names are of one encoder: a folder may be named in several ways."""
-    return name == other or (Path(name).is_dir() and Path(name).resolve() == Path(other).resolve())
+    one, two = (own_folder() if own == BUILTIN + OWN else Path(own) for own in (name, other))
+    return name == other or (one.is_dir() and one.resolve() == two.resolve())
 
 
 def _by_recipe(folders: Sequence[Path]) -> Mapping[str, list[_Run]]:
