@@ -42,6 +42,7 @@ def prepare(config: RunConfig) -> DocumentTrainer:
     return build_trainer(
         model,
         config,
+        encoder,
         load_windows(config.data, tokenizer, settings, oversample=config.train.oversample),
         Reader(tokenizer, settings, TorchBackend(model)),
         open_benchmark(config.data.dev),

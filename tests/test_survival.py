@@ -204,7 +204,7 @@ def assert_same(folder: Path, undisturbed: Path, *, besides: Set[str] = frozense
 
 @pytest.fixture(scope="module")
 def base(tiny_encoder: Path, tiny_corpus: Path) -> RunConfig:
-    """A run with all that must be kept in mind: dropout, running mean, heads first, half epochs."""
+    """A run with all that must be kept in mind: dropout, hidden words, a mean, heads first."""
     return RunConfig.model_validate(
         {
             "name": "tiny",
@@ -222,6 +222,7 @@ def base(tiny_encoder: Path, tiny_corpus: Path) -> RunConfig:
                 "batch_size": 8,
                 "learning_rate": 5e-3,
                 "head_learning_rate": 2e-2,
+                "word_dropout": 0.1,
                 "ema": 0.5,
                 "heads_first": {"epochs": 1},
                 "save_steps": 3,

@@ -148,6 +148,32 @@ def test_sentences_say_what_they_report_unless_they_are_cut(
     assert bool(cut) == (max_tokens < 2000)
 
 
+@pytest.mark.parametrize(("max_tokens", "context"), [(24, 0), (24, 4), (128, 16), (2000, 0)])
+def test_pieces_are_numbered_by_word(
+    documents: list[Document], tokenizer: Tokenizer, max_tokens: int, context: int
+):
+    """As the tokenizer finds words: in this vocabulary a piece that begins none has two signs."""
+    ids = tokenizer.get_vocab()
+    inner = {number for piece, number in ids.items() if piece.startswith("##")}
+    most = 0
+    for document in documents[:8]:
+        for row in training_rows(
+            [Annotated(document)], tokenizer, settings(max_tokens, context=context)
+        ):
+            words, pieces = row["words"], list(row["input_ids"])
+            told = np.flatnonzero(row["tags"] != IGNORED)
+            assert words[told].tolist() == list(range(1, len(told) + 1))
+            assert not words[: told[0]].any()
+            for i in range(told[0] + 1, len(pieces) - 1):
+                if pieces[i] in inner and words[i - 1]:
+                    assert words[i] == words[i - 1]
+            bounds = [range(*part) for part in row["sentences"]]
+            outside = [i for i in range(len(pieces)) if not any(i in part for part in bounds)]
+            assert not words[outside].any()
+            most = max(most, int(np.bincount(words[words > 0]).max()))
+    assert most > 1  # some word has several pieces
+
+
 def test_one_document_is_what_several_are(documents: list[Document], tokenizer: Tokenizer):
     few = [Annotated(document) for document in documents[:4]]
     together = training_rows(few, tokenizer, settings(60))
@@ -446,7 +472,12 @@ def test_collator_pads_what_is_unknown(documents: list[Document], tokenizer: Tok
     assert batch["groups"].shape == (len(rows), most, len(label_sets().groups))
     assert batch["begins"].dtype == torch.bool
     for i, row in enumerate(rows):
-        for key, filler in (("tags", IGNORED), ("proclitics", IGNORED), ("begins", 0)):
+        for key, filler in (
+            ("tags", IGNORED),
+            ("proclitics", IGNORED),
+            ("begins", 0),
+            ("words", 0),
+        ):
             own = np.full(length, filler)
             own[: row["length"]] = row[key]
             assert batch[key][i].tolist() == own.tolist()

@@ -16,7 +16,7 @@ from marsad.frequencies import labels_held, says_something
 from marsad.model_folder import ModelSettings
 from marsad.sampling import repeat_factors
 from marsad.sections import DataConfig
-from marsad.targets import BY_SENTENCE, BY_TOKEN, Row, training_rows
+from marsad.targets import BY_SENTENCE, BY_TOKEN, OF_WORDS, Row, training_rows
 from marsad.text.words import count_words
 
 TOGETHER = 256  # documents that are cut into windows at once
@@ -24,7 +24,7 @@ TOGETHER = 256  # documents that are cut into windows at once
 _NUMBER = Value("int64")
 FEATURES = Features(
     {
-        **{key: [_NUMBER] for key in ("input_ids", *BY_TOKEN, "begins")},
+        **{key: [_NUMBER] for key in ("input_ids", *BY_TOKEN, *OF_WORDS)},
         **{key: [[_NUMBER]] for key in ("sentences", *BY_SENTENCE)},
         "length": _NUMBER,
     }

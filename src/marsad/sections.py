@@ -194,6 +194,12 @@ class TrainConfig(Optimisation):
     ema: float = Field(
         0.0, ge=0, lt=1, description="decay of the running mean of weights that is scored and kept"
     )
+    word_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of words that a step hides behind the mask token (Bowman et al. 2016)",
+    )
     oversample: float = Field(
         0.0,
         ge=0,

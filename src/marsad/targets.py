@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 BY_TOKEN = ("tags", "proclitics")
+OF_WORDS = ("begins", "words")
 BY_SENTENCE = ("events", "groups")
 
 
@@ -41,9 +42,10 @@ def training_rows(
     """Turn documents into windows of token ids and, by position, the targets of the heads.
 
     Returns:
-        Rows with ``input_ids``; ``tags`` (numbers of :class:`LabelSets`), ``proclitics`` and
-        ``begins`` (1 at the first word of a sentence, not at that of a later part of it), one a
-        token; ``sentences`` (token ranges), ``events`` and ``groups``, one a sentence; ``length``.
+        Rows with ``input_ids``; ``tags`` (numbers of :class:`LabelSets`), ``proclitics``,
+        ``begins`` (1 at the first word of a sentence, not at that of a later part of it) and
+        ``words`` (the number of each piece's word from 1, 0 outside of the parts), one a token;
+        ``sentences`` (token ranges), ``events`` and ``groups``, one a sentence; ``length``.
     """
     rows: list[Row] = []
     for item in annotated:
@@ -70,7 +72,7 @@ def _training_row(
     settings: ModelSettings,
 ) -> Row:
     tags, proclitics = (np.full(len(window.ids), IGNORED) for _ in BY_TOKEN)
-    begins = np.zeros(len(window.ids), dtype=np.int64)
+    begins, words = (np.zeros(len(window.ids), dtype=np.int64) for _ in OF_WORDS)
     events, groups = [], []
     for part in window.parts:
         own = np.arange(part.first_word, part.last_word)
@@ -80,6 +82,9 @@ def _training_row(
         tags[places], proclitics[places] = sets[own[heard]], lengths[own[heard]]
         if sentences[part.sentence].silent[: part.first_word].all():  # else it goes on here
             begins[places[:1]] = 1
+        own_pieces = np.arange(part.begin, part.end)
+        numbers = np.searchsorted(places, own_pieces, side="right")
+        words[own_pieces] = np.where(numbers > 0, numbers + words.max(initial=0), 0)
         sentence = item.document.sentences[part.sentence]
         events.append(_event_targets(item, sentence, whole=part.whole))
         groups.append(_group_targets(item, whole=part.whole))
@@ -88,6 +93,7 @@ def _training_row(
         "tags": tags,
         "proclitics": proclitics,
         "begins": begins,
+        "words": words,
         "sentences": window.spans(settings.pooling),
         "events": events,
         "groups": groups,
@@ -182,6 +188,7 @@ class Collator:
         for key in (*BY_TOKEN, *BY_SENTENCE):
             tensors[key] = _pad([row[key] for row in rows], IGNORED)
         tensors["begins"] = _pad([row["begins"] for row in rows], 0).bool()
+        tensors["words"] = _pad([row["words"] for row in rows], 0)
         return tensors
 
 

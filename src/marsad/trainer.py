@@ -26,6 +26,7 @@ from marsad.errors import ConfigError, TrainingError
 from marsad.objective import Objective, count_targets
 from marsad.sampling import EpochSampler
 from marsad.text.batches import Batch
+from marsad.word_dropout import WordDropout
 
 # Scores the model as it is on the dev documents: name and value, ``score`` among them.
 DevScore = Callable[[], Mapping[str, float]]
@@ -46,6 +47,7 @@ class DocumentTrainer(Trainer):
         optimizers: tuple[torch.optim.Optimizer, None],
         average: WeightAverage | None = None,
         adversary: Adversary | None = None,
+        word_dropout: WordDropout | None = None,
         progress: Progress | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
@@ -66,6 +68,7 @@ class DocumentTrainer(Trainer):
         self.checkpoints = checkpoints
         self.average = average
         self.adversary = adversary
+        self.word_dropout = word_dropout
         self.progress = progress
         self.loss_is_scaled_for_ga = True
         self.add_callback(_Steps(self))
@@ -114,7 +117,13 @@ class DocumentTrainer(Trainer):
         inputs: dict[str, Tensor | Any],
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
-        """Take the loss back, and once more where an adversary moved the input."""
+        """Take the loss back, and once more where an adversary moved the input.
+
+        Words are hidden here and not where batches are made: those are fetched ahead, and a run
+        that goes on would not draw the same.
+        """
+        if self.word_dropout:
+            inputs = self.word_dropout(inputs)
         loss = super().training_step(model, inputs, num_items_in_batch)
         if self.adversary:
             with self.adversary.attacking():

@@ -44,6 +44,7 @@ from marsad.tasks import Task
 from marsad.text.cleaning import CLEANINGS
 from marsad.torch_backend import TorchBackend
 from marsad.trainer import DocumentTrainer, Progress
+from marsad.word_dropout import WordDropout
 
 
 def train(
@@ -91,7 +92,7 @@ def _train(
     model = build_model(config, encoder)
     model.silence(untold(windows))
     reader = Reader(tokenizer, settings, TorchBackend(model))
-    trainer = build_trainer(model, config, windows, reader, dev, checkpoints, progress)
+    trainer = build_trainer(model, config, encoder, windows, reader, dev, checkpoints, progress)
     if config.train.heads_first.epochs and last is None:
         train_heads(trainer, config)
     if config.train.data_seed is not None:  # from here on; the heads are those of any other
@@ -183,13 +184,18 @@ def build_model(config: RunConfig, encoder: Encoder) -> MarsadModel:
 def build_trainer(
     model: MarsadModel,
     config: RunConfig,
+    encoder: Encoder,
     windows: Dataset,
     reader: Reader,
     dev: Benchmark,
     checkpoints: Checkpoints,
     progress: Progress | None = None,
 ) -> DocumentTrainer:
-    """Return a trainer over the windows that keeps the best checkpoint by dev score."""
+    """Return a trainer over the windows that keeps the best checkpoint by dev score.
+
+    Raises:
+        ConfigError: words are to be hidden, and the encoder has nothing to hide them behind.
+    """
     options, adversarial = config.train, config.loss.adversarial
     return DocumentTrainer(
         objective=build_objective(config, windows),
@@ -205,6 +211,7 @@ def build_trainer(
         adversary=Adversary(model.encoder.get_input_embeddings(), adversarial)
         if adversarial
         else None,
+        word_dropout=build_word_dropout(config, encoder) if options.word_dropout else None,
         progress=progress,
         model=model,
         args=training_arguments(config),
@@ -213,6 +220,21 @@ def build_trainer(
         optimizers=(build_optimizer(model, options), None),
         callbacks=[RunLog(checkpoints.log), *curves(config)],
     )
+
+
+def build_word_dropout(config: RunConfig, encoder: Encoder) -> WordDropout:
+    """Return what hides words, behind the encoder's mask token.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    mask_id = encoder.tokenizer.mask_token_id
+    if not isinstance(mask_id, int):
+        raise ConfigError(
+            f"train.word_dropout: {config.encoder} has no mask token to hide words behind; leave "
+            "it out"
+        )
+    return WordDropout(config.train.word_dropout, mask_id)
 
 
 def build_objective(config: RunConfig, windows: Dataset) -> Objective:

@@ -85,8 +85,7 @@ def _probe(encoder: Encoder, run: RunConfig) -> Mapping[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         elsewhere = run.model_copy(update={"output": Path(folder)})
         windows = load_windows(run.data, tokenizer, settings)
-        trainer = build_trainer(
-            model, elsewhere, windows, reader, dev, Checkpoints(Path(folder) / "checkpoints")
-        )
+        checkpoints = Checkpoints(Path(folder) / "checkpoints")
+        trainer = build_trainer(model, elsewhere, own, windows, reader, dev, checkpoints)
         train_heads(trainer, run)
         return dev_score(reader, dev)

@@ -38,6 +38,7 @@ def run_ours(config: RunConfig, material: Material, *, scorings: int) -> Outcome
     trainer = build_trainer(
         model,
         config,
+        encoder,
         windows,
         Reader(tokenizer, settings, TorchBackend(model)),
         material.read_dev(),
