@@ -43,7 +43,7 @@ def prepare(config: RunConfig) -> DocumentTrainer:
         model,
         config,
         encoder,
-        load_windows(config.data, tokenizer, settings, oversample=config.train.oversample),
+        load_windows(config.data, tokenizer, settings, config.train),
         Reader(tokenizer, settings, TorchBackend(model)),
         open_benchmark(config.data.dev),
         Checkpoints(config.output / FOLDER),

@@ -21,7 +21,7 @@ from marsad.losses import IGNORED
 from marsad.mixture import check_corpora, load_windows
 from marsad.model_folder import ModelSettings
 from marsad.sampling import EpochSampler
-from marsad.sections import DataConfig
+from marsad.sections import DataConfig, TrainConfig
 from marsad.targets import Row, training_rows
 from marsad.text.cleaning import CLEANINGS
 from marsad.text.windows import SpecialIds
@@ -68,8 +68,10 @@ def load(tokenizer: Tokenizer, corpora: Path) -> Load:
         folder: Path | None = corpora,
         settings: ModelSettings = SETTINGS,
         by: Tokenizer = tokenizer,
+        **options: float,
     ) -> Dataset:
-        return load_windows(config(*parts, train=train, folder=folder), by, settings)
+        data = config(*parts, train=train, folder=folder)
+        return load_windows(data, by, settings, TrainConfig.model_validate(options))
 
     return load_mixture
 
@@ -129,6 +131,27 @@ def test_a_mixture_is_the_windows_of_its_corpora_with_their_shares(
         np.asarray(windows["share"]), windows["length"], batch_size=1, seed=1
     )  # as a run takes them
     assert len(sampler) == round(sum(expected_shares))
+
+
+def test_some_windows_are_of_the_text_as_careless_copy_writes_it(
+    load: Load, tokenizer: Tokenizer, tiny_corpus: Path
+):
+    """The words of either have the same targets, and no model is saved that reads so."""
+    train = str(tiny_corpus / "train.jsonl")
+    windows = load(("public:wojood", 0.5), train=train, careless_spelling=0.25)
+    read = replace(SETTINGS, cleaning=(*SETTINGS.cleaning, "careless"))
+    own = open_training(train)
+    careful, careless = (training_rows(own, tokenizer, by) for by in (SETTINGS, read))
+    both = [row for part in (careful, careless) for row in plain(part)]
+    assert without_share(windows)[: len(both)] == both
+    assert plain(careful) != plain(careless)
+    tags = [
+        [t for row in rows for t in row["tags"] if t != IGNORED] for rows in (careful, careless)
+    ]
+    assert tags[0] == tags[1]
+    shares = windows["share"][:]
+    assert shares[: len(both)] == [0.75] * len(careful) + [0.25] * len(careless)
+    assert set(shares[len(both) :]) == {0.375, 0.125}
 
 
 def test_a_mixture_needs_no_corpus_of_our_own(load: Load, tiny_corpus: Path):

@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from marsad.errors import DataError
 from marsad.frequencies import labels_held, says_something
 from marsad.model_folder import ModelSettings
 from marsad.sampling import repeat_factors
-from marsad.sections import DataConfig
+from marsad.sections import DataConfig, TrainConfig
 from marsad.targets import BY_SENTENCE, BY_TOKEN, OF_WORDS, Row, training_rows
 from marsad.text.words import count_words
 
@@ -41,7 +43,10 @@ def check_corpora(data: DataConfig) -> dict[str, str]:
 
 
 def load_windows(
-    data: DataConfig, tokenizer: Tokenizer, settings: ModelSettings, *, oversample: float = 0.0
+    data: DataConfig,
+    tokenizer: Tokenizer,
+    settings: ModelSettings,
+    options: TrainConfig = TrainConfig(),
 ) -> Dataset:
     """Cut the corpora of a run into windows, which are kept on disk and used again.
 
@@ -49,8 +54,9 @@ def load_windows(
         data: the corpora and their shares.
         tokenizer: of the encoder.
         settings: how the model reads.
-        oversample: windows with a label that fewer than this share of their corpus hold come more
-            often, see :func:`repeat_factors`.
+        options: may ask for more of the windows with a rare label (``oversample``, see
+            :func:`repeat_factors`), and for some of them of the text as careless copy writes it
+            (``careless_spelling``).
 
     Returns:
         Rows of :func:`training_rows`, each with its ``share`` of an epoch.
@@ -59,17 +65,27 @@ def load_windows(
         DataError: a corpus is missing, has an error, or says nothing of what the task learns.
     """
     mapped = []
-    for part in data.parts:
-        windows = _windows_of(part.corpus, data.corpora, tokenizer, settings)
+    for part, (share, read) in product(data.parts, _spellings(settings, options)):
+        windows = _windows_of(part.corpus, data.corpora, tokenizer, read)
         if not says_something(windows, settings.task):
             raise DataError(
                 f"{part.corpus}: says nothing of what task {settings.task} learns; leave it out"
             )
-        shares = np.full(len(windows), part.share)
-        if oversample:
-            shares *= repeat_factors(labels_held(windows), oversample)
+        shares = np.full(len(windows), part.share * share)
+        if options.oversample:
+            shares *= repeat_factors(labels_held(windows), options.oversample)
         mapped.append(windows.add_column("share", shares.tolist()))
     return concatenate_datasets(mapped)
+
+
+def _spellings(
+    settings: ModelSettings, options: TrainConfig
+) -> Iterator[tuple[float, ModelSettings]]:
+    """Yield in what ways text is read, and what share of it in each."""
+    careless = options.careless_spelling
+    yield 1 - careless, settings
+    if careless:
+        yield careless, replace(settings, cleaning=(*settings.cleaning, "careless"))
 
 
 def _read(corpus: str, source: Path | None) -> Sequence[Annotated]:

@@ -207,6 +207,13 @@ class TrainConfig(Optimisation):
         description="windows with a label that fewer than this share of their corpus hold come "
         "more often (Gupta et al. 2019)",
     )
+    careless_spelling: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of windows that are read as careless copy writes them, without hamzas "
+        "and without the dots of ة and ى",
+    )
     gradient_checkpointing: bool = Field(False, description="less memory for more time")
     compile: bool = Field(False, description="torch.compile the model")
     save_steps: int = Field(

@@ -88,7 +88,7 @@ def _train(
     encoder = load_encoder(config.encoder, dropout=config.model.encoder_dropout)
     tokenizer, settings = encoder.tokenizer.backend_tokenizer, model_settings(config, encoder)
     with this_process().main_process_first():
-        windows = load_windows(config.data, tokenizer, settings, oversample=config.train.oversample)
+        windows = load_windows(config.data, tokenizer, settings, config.train)
     model = build_model(config, encoder)
     model.silence(untold(windows))
     reader = Reader(tokenizer, settings, TorchBackend(model))

@@ -29,6 +29,15 @@ def test_cleaning_as_arabert_does_it(text: str, expected: str):
     assert clean(text, ARABERT).text == expected
 
 
+def test_careless_copy_is_what_training_alone_may_read():
+    text = "أُصيبت امرأة وآخرون إلى جوار مستشفى، وسُئل مسؤول"
+    cleaned = clean(text, ("marks", "careless"))
+    assert cleaned.text == "اصيبت امراه واخرون الي جوار مستشفي، وسيل مسوول"
+    at = cleaned.text.index("مستشفي")
+    assert text[slice(*cleaned.source(at, at + 6))] == "مستشفى"
+    assert not any("careless" in steps for steps in CLEANINGS.values())
+
+
 def test_every_kept_letter_stands_for_itself():
     text = "قُصِفَتْ «درعــا» في ١٤ آذار: http://example.org ورااااح 3قتلى"
     cleaned = clean(text, ARABERT)

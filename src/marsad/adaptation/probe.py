@@ -84,7 +84,7 @@ def _probe(encoder: Encoder, run: RunConfig) -> Mapping[str, float]:
     reader = Reader(tokenizer, settings, TorchBackend(model))
     with tempfile.TemporaryDirectory() as folder:
         elsewhere = run.model_copy(update={"output": Path(folder)})
-        windows = load_windows(run.data, tokenizer, settings)
+        windows = load_windows(run.data, tokenizer, settings, run.train)
         checkpoints = Checkpoints(Path(folder) / "checkpoints")
         trainer = build_trainer(model, elsewhere, own, windows, reader, dev, checkpoints)
         train_heads(trainer, run)

@@ -33,7 +33,7 @@ def run_ours(config: RunConfig, material: Material, *, scorings: int) -> Outcome
     set_seed(config.seed)
     encoder = load_encoder(config.encoder, dropout=config.model.encoder_dropout)
     tokenizer, settings = encoder.tokenizer.backend_tokenizer, model_settings(config, encoder)
-    windows = load_windows(config.data, tokenizer, settings, oversample=config.train.oversample)
+    windows = load_windows(config.data, tokenizer, settings, config.train)
     model = build_model(config, encoder)
     trainer = build_trainer(
         model,

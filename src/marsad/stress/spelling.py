@@ -8,8 +8,8 @@ from marsad.document import Document
 from marsad.stress.edits import Edit
 from marsad.stress.letters import APART, MARKS, TATWEEL, WORD, is_letter
 from marsad.stress.perturbation import Perturbed, rewrite
+from marsad.text.cleaning import CARELESS
 
-CARELESS = dict(zip("أإآٱؤئىة", "ااااوييه", strict=True))
 DIGITS = dict(zip("0123456789٠١٢٣٤٥٦٧٨٩", "٠١٢٣٤٥٦٧٨٩0123456789", strict=True))
 
 STRETCHED_SHARE = 0.15

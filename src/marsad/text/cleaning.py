@@ -19,7 +19,8 @@ from unicodedata import normalize
 
 from marsad.text.aligned import AlignedText
 
-# The steps, in AraBERT's order.
+# The steps, in AraBERT's order, and one that no encoder asks for: training may read some windows so
+# (``train.careless_spelling``).
 Step = Literal[
     "references",
     "marks",
@@ -33,6 +34,7 @@ Step = Literal[
     "slashes",
     "unknown",
     "blanks",
+    "careless",
 ]
 Cleaning = tuple[Step, ...]
 CleaningName = Literal["none", "marks", "arabert"]
@@ -40,8 +42,11 @@ CleaningName = Literal["none", "marks", "arabert"]
 CLEANINGS: Mapping[CleaningName, Cleaning] = {
     "none": (),
     "marks": ("marks", "hamzas", "tatweel"),
-    "arabert": get_args(Step),
+    "arabert": tuple(step for step in get_args(Step) if step != "careless"),
 }
+
+# Letters as careless copy writes them: without hamza, madda and dots.
+CARELESS = dict(zip("أإآٱؤئىة", "ااااوييه", strict=True))
 
 # What stands for a link, a mail address and a user name: pieces of their own in AraBERT.
 PLACEHOLDERS = ("[رابط]", "[بريد]", "[مستخدم]")
@@ -70,6 +75,7 @@ _ADDRESSES = (
 )
 _USER = re.compile(r"@\w+")
 _TAG = re.compile(r"<[^>]+>")
+_CARELESS = {ord(letter): plain for letter, plain in CARELESS.items()}
 _DIGITS = {ord("٠") + value: str(value) for value in range(10)}
 _REPEATED = re.compile(r"(\D)(\1)\1+")
 _ALONE = re.compile(rf"([^0-9{_LETTERS}٠-٩a-zA-Z\[\]])")
@@ -152,4 +158,5 @@ _STEPS: Mapping[Step, Callable[[AlignedText], AlignedText]] = {
     "slashes": lambda text: text.replace_characters({ord("/"): "-"}),
     "unknown": lambda text: text.sub(_UNKNOWN, " "),
     "blanks": _blanks,
+    "careless": lambda text: text.replace_characters(_CARELESS),
 }
