@@ -17,7 +17,7 @@ from marsad.benchmarks import (
     open_benchmark,
     open_training,
 )
-from marsad.document import Document
+from marsad.document import Document, Entity, Event, Sentence
 from marsad.errors import DataError
 from marsad.files import sha256
 from marsad.labels import scheme
@@ -55,6 +55,15 @@ def test_file_of_our_own_is_a_benchmark(documents: list[Document]):
     assert benchmark.digest == sha256(path)
     assert benchmark.documents == documents
     assert benchmark.ruler == own_ruler()
+
+
+def test_answers_of_a_model_that_are_taken_as_right_are_counted(tmp_path: Path):
+    text = "قصف الجيش درعا"
+    told = (Event("shelling", "actual", 0.8),)
+    read = Document("a", text, (Sentence(0, len(text), told),), (Entity(10, 14, "GPE", 0.9),))
+    path = tmp_path / "read.jsonl"
+    path.write_text(read.to_json() + "\n", encoding="utf-8")
+    assert list(open_benchmark(str(path)).defects.values()) == [2]
 
 
 def test_file_of_our_own_is_checked(tmp_path: Path):

@@ -7,7 +7,7 @@ shares sentences with them, where a corpus does not give one twice itself.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from typing import TypeVar
 from marsad.benchmarks import anercorp, event_gsr, wojood
 from marsad.benchmarks.benchmark import Annotated, Benchmark, Publication
 from marsad.corpus import read_corpus
+from marsad.document import Document
 from marsad.errors import DataError, did_you_mean
 from marsad.files import sha256
 from marsad.labels import scheme
@@ -82,8 +83,20 @@ def open_benchmark(data: str, *, source: Path | None = None) -> Benchmark:
     """
     if not data.startswith(PREFIX):
         path = Path(data)
-        return Benchmark(data, read_corpus(path), own_ruler(), sha256(path))
+        documents = read_corpus(path)
+        answers = _answers_of_models(documents)
+        return Benchmark(data, documents, own_ruler(), sha256(path), defects=answers)
     return _public(data, PUBLIC)(corpora_folder(data, source))
+
+
+def _answers_of_models(documents: Iterable[Document]) -> dict[str, int]:
+    """Count mentions and events with a probability: a model agrees with itself by nature."""
+    found = 0
+    for document in documents:
+        found += sum(entity.score is not None for entity in document.entities)
+        found += sum(e.score is not None for s in document.sentences for e in s.events)
+    name = "mentions and events with a model's probability, taken as right"
+    return {name: found} if found else {}
 
 
 def open_training(data: str, *, source: Path | None = None) -> list[Annotated]:
