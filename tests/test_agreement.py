@@ -64,6 +64,23 @@ def test_sentences_cut_differently_are_compared_whole():
     assert events.sentences == 2
 
 
+def test_what_either_has_behind_the_last_common_end_counts():
+    last = Sentence(37, 50, (Event("aid", "planned"),))
+    first, second = (
+        replace(FIRST, text=f"{TEXT}\n", sentences=s)
+        for s in (FIRST.sentences, (*FIRST.sentences[:2], last))
+    )
+    events = agree([first], [second]).scores.events
+    assert events is not None
+    assert (events.sentences, events.types.micro.support) == (3, 5)
+    assert events.types.micro.f1 == pytest.approx(4 / 5)
+
+
+def test_a_document_that_a_side_has_twice_is_refused():
+    with pytest.raises(DataError, match="'a' is given twice"):
+        agree([FIRST], [FIRST, FIRST])
+
+
 def test_only_shared_documents_count():
     agreement = agree([FIRST, replace(FIRST, id="b")], [FIRST])
     assert agreement.left_out == 1

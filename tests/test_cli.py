@@ -139,6 +139,69 @@ def test_data_split_is_stable_and_holds_countries_out(
         assert (out / path.name).read_bytes() == path.read_bytes()
 
 
+def test_data_split_leaves_no_document_in_two_files(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    source, out = str(ROOT / "data" / "corpus"), tmp_path / "split"
+    for countries in (["Sudan"], []):
+        options = [word for country in countries for word in ("--hold-out", country)]
+        assert run(["data", "split", source, "-o", str(out), *options]) == 0
+    assert run(["data", "check", str(out)]) == 0
+    assert not (out / "test_place.jsonl").exists()
+    capsys.readouterr()
+    command = ("data", "split", source, "-o", str(out), "--hold-out", "Sudann")
+    assert "no document has that country (did you mean 'Sudan'?)" in refused(capsys, *command)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": "a", "text": "x", "entities": [{"start": 0, "end": 1, "label": "GPE", '
+         '"score": "high"}]}', "score 'high' is not a number"),
+        ('{"id": "a\\ud800", "text": "x"}', "is not Unicode; rename it"),
+        (f'{{"id": "a", "text": "x", "coverage": {"9" * 5000}}}', "JSON that cannot be read"),
+        ("[" * 100_000, "JSON that cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_document_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, line: str, message: str
+):
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{line}\n", encoding="utf-8")
+    for command in (["check"], ["stats"], ["split", "-o", str(tmp_path / "out")]):
+        said = refused(capsys, "data", command[0], str(path), *command[1:])
+        assert f"{path}:1" in said
+        assert message in said
+
+
+def test_what_a_desk_wrote_is_shown_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    text = "عاد الهدوء إلى درعا"
+    line = {"id": "a", "text": text, "meta": {"country": "[/b]", "genre": "[wire]"}}
+    sentence = {"start": 0, "end": len(text), "events": []}
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({**line, "sentences": [sentence]}) + "\n", encoding="utf-8")
+    assert run(["data", "stats", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "country: [/b] 1" in said
+    assert "genre: [wire] 1" in said
+
+
+def test_an_interface_in_place_of_the_tasks_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    source, out = ROOT / "data" / "corpus" / "dev.jsonl", tmp_path / "out.xml"
+    command = ["data", "convert", str(source), str(out), "--to", "labelstudio"]
+    assert "is where the tasks go" in refused(capsys, *command, "--interface", str(out))
+    assert not out.exists()
+
+
+def test_options_of_a_cluster_are_refused_without_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, model: str
+):
+    command = ["batch", str(ARTICLE), str(tmp_path / "out"), "-m", model, "--workers", "2"]
+    assert "are for --engine ray" in refused(capsys, *command)
+
+
 def test_predict_writes_record_and_page(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, model: str
 ):

@@ -1,9 +1,18 @@
 import json
+import random
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
-from marsad.corpus import Problem, check_files, near_duplicates, read_corpus
+from marsad.corpus import (
+    NEAR_DUPLICATE,
+    Problem,
+    check_files,
+    near_duplicates,
+    read_corpus,
+    word_trigrams,
+)
 from marsad.errors import DataError
 
 TEXT = "قصفت قوات النظام بلدة طفس. ثم غادرت."
@@ -134,6 +143,25 @@ def test_same_id_twice_is_an_error(tmp_path: Path):
     path.write_text(f"{json.dumps(record())}\n{json.dumps(other)}\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"twice\.jsonl:2: id .* again; see .*twice\.jsonl:1"):
         read_corpus(path)
+
+
+def test_near_duplicates_are_those_that_comparing_all_pairs_finds():
+    """Also where many share how they begin, as an agency's items do."""
+    rng = random.Random(5)
+    opening = ["دمشق", "سانا", "قال", "مراسلنا", "إن"]
+    words = [f"كلمة{number}" for number in range(40)]
+    texts = []
+    for _ in range(150):
+        start = rng.randrange(30)
+        text = [*opening[: rng.choice([0, 5])], *words[start : start + rng.randint(3, 12)]]
+        texts.append(" ".join(text))
+    expected = []
+    for (i, one), (j, other) in combinations(enumerate(map(word_trigrams, texts)), 2):
+        fewest = min(len(one), len(other))
+        if fewest >= 4 and len(one & other) / fewest > NEAR_DUPLICATE:
+            expected.append((i, j, len(one & other) / fewest))
+    assert len(expected) > 50
+    assert list(near_duplicates(texts)) == expected
 
 
 def test_near_duplicates_ignore_harakat_and_short_sentences():

@@ -52,9 +52,19 @@ def test_card_without_room_for_counts_is_refused(tmp_path: Path):
     with pytest.raises(DataError, match=r"no \.jsonl file"):
         write_datacard(tmp_path)
     (tmp_path / "corpus" / "a.jsonl").write_bytes((CORPUS / "dev.jsonl").read_bytes())
-    (tmp_path / "README.md").write_text("# card\n", encoding="utf-8")
-    with pytest.raises(DataError, match=f"lacks the lines {BEGIN} and {END}"):
-        write_datacard(tmp_path)
+    card, name = tmp_path / "README.md", "pretty_name: Marsad corpus\n"
+    for text, message in (
+        (f"# card of others\n{BEGIN}\n{END}\n", "not of others"),
+        (f"{name}# card\n", f"lacks the lines {BEGIN} and {END}"),
+        (f"{name}{END}\n{BEGIN}\n", f"lacks the lines {BEGIN} and {END}"),
+    ):
+        card.write_text(text, encoding="utf-8")
+        with pytest.raises(DataError, match=message):
+            write_datacard(tmp_path)
+    assert not (tmp_path / "croissant.json").exists()
+    card.write_text(f"{name}{BEGIN}\n{END}\n{BEGIN} and {END} stay\n", encoding="utf-8")
+    write_datacard(tmp_path)
+    assert f"{BEGIN} and {END} stay" in card.read_text(encoding="utf-8")
 
 
 def test_datasets_reads_the_files_as_they_are(tmp_path: Path):
@@ -86,4 +96,5 @@ def test_agreement_in_the_card_is_what_the_files_give():
             found.scores.events.types.micro.f1,
             found.realis_kappa,
         )
-        assert f"| {name} | 411 | {' | '.join(f'{f:.3f}' for f in figures)} |" in card
+        row = [name, str(found.scores.events.sentences), *(f"{f:.3f}" for f in figures)]
+        assert f"| {' | '.join(row)} |" in card

@@ -5,6 +5,7 @@ the number of true negatives is unbounded (Hripcsak and Rothschild 2005, "Agreem
 and Reliability in Information Retrieval"); realis, a choice of three, by Cohen's kappa.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -36,8 +37,11 @@ def agree(first: Sequence[Document], second: Sequence[Document]) -> Agreement:
     sentences on both sides.
 
     Raises:
-        DataError: they share no document, or a shared one has another text.
+        DataError: they share no document, a shared one has another text, or a side has one twice.
     """
+    for side in (first, second):
+        if twice := [id_ for id_, n in Counter(d.id for d in side).items() if n > 1]:
+            raise DataError(f"document id {twice[0]!r} is given twice on one side; leave one out")
     other = {document.id: document for document in second}
     pairs = [(a, other[a.id]) for a in first if a.id in other]
     if not pairs:
@@ -60,6 +64,8 @@ def agree(first: Sequence[Document], second: Sequence[Document]) -> Agreement:
 
 def _with_common_sentences(a: Document, b: Document) -> tuple[Document, Document]:
     ends = sorted({s.end for s in a.sentences} & {s.end for s in b.sentences})
+    if any(s.end > max(ends, default=0) for d in (a, b) for s in d.sentences):
+        ends.append(len(a.text))  # what either has behind their last common end
     return _cut(a, ends), _cut(b, ends)
 
 

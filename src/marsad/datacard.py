@@ -18,6 +18,7 @@ from marsad.stats import CorpusStats, count
 
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 BEGIN, END = "<!-- counts -->", "<!-- /counts -->"
+_NAMED = "pretty_name: Marsad corpus"
 _DESCRIPTION = (
     "Arabic conflict news annotated with 12 entity labels on exact character spans and 23 event "
     "types with realis. Texts and annotation were written by a language model; the events in them "
@@ -118,19 +119,29 @@ def _record_set(file: str) -> mlc.RecordSet:
 
 
 def write_datacard(folder: Path) -> list[Path]:
-    """Write ``croissant.json`` and renew the counts in ``README.md``; return both paths."""
+    """Write ``croissant.json`` and renew the counts in ``README.md``; return both paths.
+
+    Raises:
+        DataError: a file is missing or has an error, or is not of this corpus.
+    """
     croissant, card = folder / "croissant.json", folder / "README.md"
     record = describe(folder).to_json()
+    text = read_text(card)
+    if _NAMED not in text:
+        raise DataError(
+            f"{card}: lacks `{_NAMED}`; what is described here are the texts of that corpus, not "
+            "of others"
+        )
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise DataError(f"{card}: lacks the lines {BEGIN} and {END} between which counts go")
+    counts = render_counts(folder / "corpus")
     with atomic_write(croissant) as out:
         json.dump(record, out, ensure_ascii=False, indent=2, default=str)
         out.write("\n")
-    text = read_text(card)
-    if BEGIN not in text or END not in text:
-        raise DataError(f"{card}: lacks the lines {BEGIN} and {END} between which counts go")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
     with atomic_write(card) as out:
-        out.write(f"{before}{BEGIN}\n{render_counts(folder / 'corpus')}\n{END}{after}")
+        out.write(f"{before}{BEGIN}\n{counts}\n{END}{after}")
     return [croissant, card]
 
 

@@ -25,7 +25,8 @@ class Disagreement:
 
     ``start`` and ``end`` are offsets in the document of the sentence, ``mark`` of what is meant in
     it, None for events. ``gold`` and ``own`` say what either side has there, None for nothing.
-    ``confidence`` is the system's probability for its own view, None where it gives none.
+    ``confidence`` is the system's probability for its own view, None where it gives none; of a
+    realis it gives none.
     """
 
     document: str
@@ -120,7 +121,11 @@ def _of_sentence(
         if a and b and (a.realis == b.realis or not realis):
             continue
         kind: EventKind = "realis" if a and b else "missed" if a else "spurious"
-        unseen = 1 - chances[name] if name in chances else None
+        sure: float | None = None
+        if not a and b:
+            sure = b.score
+        elif not b and name in chances:
+            sure = 1 - chances[name]
         yield Disagreement(
             document=document.id,
             start=gold.start,
@@ -129,7 +134,7 @@ def _of_sentence(
             kind=kind,
             gold=f"{name} {a.realis}" if a else None,
             own=f"{name} {b.realis}" if b else None,
-            confidence=b.score if b else unseen,
+            confidence=sure,
             text=text,
         )
 

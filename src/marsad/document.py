@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 from marsad.errors import DataError
@@ -135,7 +136,8 @@ def parse_document(record: Any, where: str) -> Document:  # noqa: ANN401
     """
     match record:
         case {"id": str(id_), "text": str(text)}:
-            pass
+            if not _encodable(id_):
+                raise DataError(f"{where}: the id {id_!r} is not Unicode; rename it")
         case _:
             raise DataError(f"{where}: a document needs a string `id` and a string `text`")
     try:
@@ -145,7 +147,7 @@ def parse_document(record: Any, where: str) -> Document:  # noqa: ANN401
             text=text,
             sentences=tuple(_parse_sentence(s) for s in record.get("sentences", ())),
             entities=tuple(
-                Entity(_offset(e["start"]), _offset(e["end"]), str(e["label"]), e.get("score"))
+                Entity(_offset(e["start"]), _offset(e["end"]), str(e["label"]), _score(e))
                 for e in record.get("entities", ())
             ),
             meta=_mapping(record.get("meta") or {}),
@@ -161,9 +163,21 @@ def parse_document(record: Any, where: str) -> Document:  # noqa: ANN401
 
 def _parse_sentence(record: Mapping[str, Any]) -> Sentence:
     events = tuple(
-        Event(str(e["type"]), str(e["realis"]), e.get("score")) for e in record.get("events", ())
+        Event(str(e["type"]), str(e["realis"]), _score(e)) for e in record.get("events", ())
     )
     return Sentence(_offset(record["start"]), _offset(record["end"]), events)
+
+
+def _encodable(text: str) -> bool:
+    """Say whether a string holds no half of a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _score(record: Mapping[str, Any]) -> float | None:
+    score = record.get("score")
+    if isinstance(score, bool) or not isinstance(score, (int, float, NoneType)):
+        raise TypeError(f"score {score!r} is not a number")
+    return score
 
 
 def _offset(value: object) -> int:

@@ -67,6 +67,8 @@ def read_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             raise DataError(
                 f"{where}: not JSON ({error.msg} at column {error.colno}); one document a line"
             ) from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets
+            raise DataError(f"{where}: JSON that cannot be read ({error}); mend it") from None
         if not isinstance(record, dict):
             raise DataError(f"{where}: a JSON {type(record).__name__}; one object a line")
         yield where, record

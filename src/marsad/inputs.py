@@ -205,6 +205,11 @@ def read_rows(path: Path, first: int, count: int | None) -> Iterator[Given]:
             end = file.metadata.num_rows if count is None else first + count
             row, groups = _groups_upto(file, first, end)
             for batch in file.iter_batches(_ROWS, row_groups=groups, columns=["id", "text"]):
+                if row >= end:
+                    return
+                if row + len(batch) <= first:
+                    row += len(batch)
+                    continue
                 # one value at a time, for a text that is not UTF-8 would spoil its column
                 for id_, text in zip(batch.column("id"), batch.column("text"), strict=True):
                     row += 1

@@ -71,9 +71,9 @@ def select(pool: Iterable[Candidate], count: int, *, seed: int) -> list[Candidat
     if len(nearest) <= count:
         return nearest
     groups = _group([own.document.text for own in nearest], count, seed)
-    first = {group: place for place, group in reversed(list(enumerate(groups)))}
-    rest = [place for place in range(len(nearest)) if place not in first.values()]
-    chosen = sorted([*first.values(), *rest[: count - len(first)]])
+    first = {group: place for place, group in reversed(list(enumerate(groups)))}.values()
+    rest = sorted(set(range(len(nearest))).difference(first))
+    chosen = sorted([*first, *rest[: count - len(first)]])
     return [nearest[place] for place in chosen]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from marsad.document import Document
-from marsad.errors import DataError
+from marsad.errors import DataError, did_you_mean
 from marsad.files import atomic_write
 
 SHARES = {"train": 70, "dev": 10, "test": 20}  # of 100 documents
@@ -40,16 +40,29 @@ def write_splits(
 ) -> dict[str, int]:
     """Write one JSON Lines file a split, ordered by id; return the number of documents in each.
 
+    A file of a split that no document is in any more is removed.
+
     Raises:
-        DataError: an id is given twice.
+        DataError: an id is given twice, or no document is of a country that is to be held out.
     """
-    parts: dict[str, dict[str, Document]] = {}
+    known: dict[str, Document] = {}
     for document in documents:
-        part = parts.setdefault(split_of(document, held_out=held_out), {})
-        if document.id in part:
+        if document.id in known:
             raise DataError(f"document id {document.id!r} is given twice; rename one")
-        part[document.id] = document
+        known[document.id] = document
+    countries = {str(document.meta.get("country")) for document in known.values()}
+    for country in held_out:
+        if country not in countries:
+            near = did_you_mean(country, sorted(countries))
+            raise DataError(f"--hold-out {country}: no document has that country{near}")
+    parts: dict[str, list[Document]] = {name: [] for name in (*SHARES, PLACE_SPLIT)}
+    for _, document in sorted(known.items()):
+        parts[split_of(document, held_out=held_out)].append(document)
     for name, part in parts.items():
-        with atomic_write(folder / f"{name}.jsonl") as out:
-            out.writelines(f"{part[id_].to_json()}\n" for id_ in sorted(part))
-    return {name: len(part) for name, part in parts.items()}
+        path = folder / f"{name}.jsonl"
+        if not part:
+            path.unlink(missing_ok=True)
+            continue
+        with atomic_write(path) as out:
+            out.writelines(f"{document.to_json()}\n" for document in part)
+    return {name: len(part) for name, part in parts.items() if part}

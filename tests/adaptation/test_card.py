@@ -158,6 +158,13 @@ def test_share_alike_text_asks_for_its_licence(
     card = make_encoder(config)["card"].read_text(encoding="utf-8")
     assert yaml.safe_load(card.split("---")[1])["license"] == "cc-by-sa-4.0"
     assert "The licence of W asks for the same licence" in card
+    free = [{"file": str(text_file), "title": "F", "url": "u", "licence": "CC0-1.0"}]
+    again = configure(
+        config.output, text_file, tmp_path / "again", vectors=None, masking=None, texts=free
+    )
+    card = make_encoder(again)["card"].read_text(encoding="utf-8")
+    assert yaml.safe_load(card.split("---")[1])["license"] == "cc-by-sa-4.0"
+    assert f"The licence of the base, {config.output}, asks for the same licence" in card
 
 
 def test_the_encoder_that_comes_with_marsad_is_known_by_its_name(tmp_path: Path, tiny_corpus: Path):

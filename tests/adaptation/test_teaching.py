@@ -20,7 +20,7 @@ from marsad.checkpoints import FOLDER
 from marsad.cli import run
 from marsad.corpus import read_corpus
 from marsad.encoders.loading import load_encoder
-from marsad.errors import DataError
+from marsad.errors import DataError, ModelError
 from marsad.modeling import without_pooler
 from marsad.text.cleaning import CLEANINGS
 from marsad.text.words import count_words
@@ -109,6 +109,24 @@ def test_teachers_that_would_label_otherwise_are_others(
     assert taught_by(options)["teachers"] != before["teachers"]  # that would be read
 
 
+def test_what_a_late_stage_would_refuse_is_refused_at_once(
+    made: tuple[AdaptConfig, EncoderFolder], tmp_path: Path
+):
+    config, _ = made
+    assert config.teaching is not None
+    lost = config.teaching.model_copy(update={"models": (tmp_path / "nobody",)})
+    few = tmp_path / "few.txt"
+    few.write_text("خبر واحد عن مدينة واحدة.\n", encoding="utf-8")
+    text = config.texts[0].model_copy(update={"file": str(few)})
+    for changes, error, message in (
+        ({"teaching": lost}, ModelError, "nobody"),
+        ({"texts": (text,)}, DataError, "hold too few articles"),
+    ):
+        with pytest.raises(error, match=message):
+            adapt(config.model_copy(update={"output": tmp_path / "encoder", **changes}))
+    assert not (tmp_path / "encoder").exists()
+
+
 def test_half_of_the_way_lies_between_the_base_and_the_student(
     made: tuple[AdaptConfig, EncoderFolder], unigram_encoder: Path, tmp_path: Path
 ):
@@ -147,15 +165,18 @@ def test_one_that_was_killed_between_and_in_its_steps_ends_the_same(
     monkeypatch.setattr(labelling, "load", load_and_break)
     with pytest.raises(KeyboardInterrupt):
         adapt(again)
-    assert (stage / "answers-0.jsonl").exists()
-    assert not (stage / labelling.LABELLED).exists()
+    assert (stage / labelling.LABELS / "answers-0.jsonl").exists()
+    assert not (stage / labelling.LABELS / labelling.LABELLED).exists()
 
+    begun = stage / labelling.LABELS / ".answers-9.jsonl.part"
+    begun.touch()
     train_once = teaching.train_once
     monkeypatch.setattr(teaching, "train_once", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         adapt(again)
+    assert begun.exists()  # what a model had read when it was killed is not read again
     assert len(loaded) == 3  # the first model did not read again
-    read_corpus(stage / labelling.LABELLED)
+    read_corpus(stage / labelling.LABELS / labelling.LABELLED)
 
     monkeypatch.setattr(teaching, "train_once", train_once)
     other = make_encoder(again)

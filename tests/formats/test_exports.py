@@ -202,6 +202,18 @@ def test_labelstudio_annotation_counts_and_has_no_scores(tmp_path: Path):
     assert document.sentences[0].events == (Event("shelling", "actual"),)
 
 
+def test_labelstudio_task_that_was_skipped_is_no_annotation(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """Nor is the prediction that it came with."""
+    FORMATS["labelstudio"].write([PREDICTION, PREDICTION], tmp_path / "out.json")
+    skipped, other = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    skipped["annotations"] = [{"result": [], "was_cancelled": True}]
+    path = write(tmp_path / "export.json", [skipped, other])
+    assert len(list(FORMATS["labelstudio"].read(path))) == 1
+    assert caplog.messages == [f"{path}: left out 1 tasks that were skipped"]
+
+
 def test_labelstudio_task_of_others_is_read(tmp_path: Path):
     task = {"id": 7, "data": {"text": TEXT}, "annotations": [{"result": [label(12, 16, "GPE")]}]}
     (document,) = FORMATS["labelstudio"].read(write(tmp_path / "export.json", [task]))

@@ -62,6 +62,7 @@ def adapt(config: AdaptConfig, *, watch: Watch = _unwatched) -> Encoder:
         ModelError: the base cannot be loaded.
         TrainingError: a loss became no number, or memory or disk ran out.
     """
+    _check(config)
     set_seed(config.seed)
     base = load_encoder(config.base)
     if config.max_tokens > base.most_tokens:
@@ -86,6 +87,22 @@ def adapt(config: AdaptConfig, *, watch: Watch = _unwatched) -> Encoder:
         _learnt(encoder, config, "teaching", partial(_learn_labels, config, encoder))
         watch("teaching", encoder)
     return encoder
+
+
+def _check(config: AdaptConfig) -> None:
+    """Refuse what a later stage would, before hours are spent on the first.
+
+    Raises:
+        ConfigError: the run that learns the labels has an error.
+        DataError: there is nothing to learn from, or nothing is held out of it.
+        ModelError: a model that is to label is no model.
+    """
+    source = source_of(config)
+    for held_out in (False, True):
+        if next(source.paragraphs(held_out=held_out), None) is None:
+            raise DataError("texts: hold too few articles; give more, or another share to held_out")
+    if config.teaching:
+        taught_by(config.teaching)
 
 
 def vocabulary(config: AdaptConfig, base: Encoder) -> PreTrainedTokenizerFast:
@@ -139,7 +156,7 @@ def blocks_of(config: AdaptConfig, tokenizers: Sequence[Tokenizer], *, held_out:
         held_out: which of the articles.
 
     Raises:
-        DataError: a text cannot be read, or there is not one block.
+        DataError: a text cannot be read.
     """
     source = source_of(config)
     known_by = {
@@ -153,8 +170,6 @@ def blocks_of(config: AdaptConfig, tokenizers: Sequence[Tokenizer], *, held_out:
         blocks = Dataset.from_generator(_cut, features=_TEXT, gen_kwargs=known_by)
     except DatasetGenerationError as error:
         raise error.__cause__ or error from None
-    if not len(blocks):
-        raise DataError("texts: hold too few articles; give more, or another share to held_out")
     return blocks
 
 

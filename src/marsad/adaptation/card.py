@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from marsad.adaptation.evidence import Compared
 from marsad.adaptation.folder import AdaptationRecord, EncoderFolder
 from marsad.adaptation.settings import AdaptConfig, load_adaptation
+from marsad.benchmarks.provenance import licence_asked
 from marsad.closed import parse_closed
 from marsad.errors import ModelError
 from marsad.files import atomic_write
@@ -53,7 +54,7 @@ def write_encoder_card(folder: EncoderFolder) -> Path:
         width=sizes["hidden_size"],
         pieces=sizes["vocab_size"],
         megabytes=folder["weights"].stat().st_size / 1e6,
-        share_alike=[text.title for text in config.texts if _SHARE_ALIKE in text.licence],
+        share_alike=list(_share_alike(config)),
     )
     with atomic_write(folder["card"]) as out:
         out.write(f"---\n{_metadata(config).to_yaml()}\n---\n\n{text}")
@@ -106,8 +107,15 @@ def _evidence_type() -> TypeAdapter[list[Compared]]:
     return TypeAdapter(list[Compared])
 
 
+def _share_alike(config: AdaptConfig) -> dict[str, str]:
+    """Return the licences that ask for the same of what is derived, by what asks for them."""
+    asking = {text.title: text.licence for text in config.texts if _SHARE_ALIKE in text.licence}
+    asked = licence_asked((), config.base)
+    return asking | ({f"the base, {config.base},": asked.licence} if asked else {})
+
+
 def _metadata(config: AdaptConfig) -> ModelCardData:
-    alike = [text.licence for text in config.texts if _SHARE_ALIKE in text.licence]
+    alike = list(_share_alike(config).values())
     return ModelCardData(
         language="ar",
         license=alike[0].lower() if alike else "apache-2.0",

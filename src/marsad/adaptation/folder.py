@@ -19,7 +19,7 @@ from marsad.adaptation.adapting import (
     tokenizers_of,
     weights_of,
 )
-from marsad.adaptation.labelling import Labelled, read_labelled
+from marsad.adaptation.labelling import LABELS, Labelled, read_labelled
 from marsad.adaptation.settings import AdaptConfig
 from marsad.adaptation.teaching import STUDENT
 from marsad.checkpoints import FOLDER
@@ -226,7 +226,7 @@ def _teaching(folder: Path) -> TeachingRecord:
     log = ModelFolder(folder / STUDENT)["log"]
     last = [line for _, line in read_records(log)][-1]
     return TeachingRecord(
-        labelled=read_labelled(folder),
+        labelled=read_labelled(folder / LABELS),
         steps=last["step"],
         seconds=last["seconds"],
         scores=best_scoring(ModelFolder(folder / STUDENT)),

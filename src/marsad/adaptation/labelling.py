@@ -27,6 +27,7 @@ from marsad.text.words import count_words
 
 log = logging.getLogger(__name__)
 
+LABELS = "labels"  # in the folder of the stage, whose own torn files are removed
 LABELLED = "labelled.jsonl"
 _COUNTS = "labelled.json"
 
@@ -61,6 +62,7 @@ def label_texts(options: TeachingConfig, source: TextSource, folder: Path) -> Pa
         DataError: a text is missing or cannot be read.
         ModelError: a model cannot be loaded.
     """
+    folder.mkdir(exist_ok=True)
     labelled, articles = folder / LABELLED, folder / "articles.jsonl"
     if labelled.exists():
         return labelled

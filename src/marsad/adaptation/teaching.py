@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from marsad.adaptation.labelling import label_texts, teachers_of
+from marsad.adaptation.labelling import LABELS, label_texts, teachers_of
 from marsad.adaptation.settings import TeachingConfig
 from marsad.adaptation.texts import TextSource
 from marsad.config import RunConfig, load_config, with_values
@@ -39,7 +39,7 @@ def learn_labels(
     """
     with this_process().main_process_first():
         begun = _saved(encoder, folder)
-        labelled = label_texts(options, source, folder)
+        labelled = label_texts(options, source, folder / LABELS)
     run = student_run(options, encoder=begun, labelled=labelled, output=folder / STUDENT)
     student = load_encoder(str(train_once(run).path))
     interpolate(encoder.model, without_pooler(student.model), options.interpolation)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from marsad.corpus import is_sound_entity
+from marsad.corpus import sound_entities
 from marsad.document import VOTES, Document, Entity, Event, Sentence
 
 
@@ -37,7 +37,8 @@ def vote(answers: Sequence[Document]) -> Document:
             agreed[name] = max(count, agreed.get(name, 0))
     counts = {e: agreed.get((first.mention(e), e.label), own) for e, own in votes.items()}
     ranked = sorted(votes, key=lambda e: (-votes[e], -counts[e], e.start - e.end, e.start))
-    kept = _apart(entity for entity in ranked if is_sound_entity(first, entity))
+    sound = set(sound_entities(replace(first, entities=tuple(ranked))))
+    kept = _apart(entity for entity in ranked if entity in sound)
     return Document(
         id=first.id,
         text=first.text,

@@ -60,6 +60,8 @@ def batch(
     if str(source) == STANDARD_INPUT:
         raise ConfigError("-: a run that may go on cannot read standard input; name a file")
     reader = load(model, file=file, abstain=abstain)
+    if engine == EngineName.local and (workers or cores > 1 or address):
+        raise ConfigError("--workers, --cores and --address are for --engine ray; leave them out")
     if engine == EngineName.local:
         own = locally(reader, output)
     else:

@@ -37,6 +37,8 @@ def convert(
     writing = choose_format(to, target, "--to")
     if interface and writing.name != "labelstudio":
         raise ConfigError("--interface goes with --to labelstudio; leave it out")
+    if interface and interface.resolve() == target.resolve():
+        raise ConfigError(f"--interface {interface}: is where the tasks go; name another file")
     mended: list[str] = []
     if repair:
         reading = mending(reading, mended)

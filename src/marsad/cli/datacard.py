@@ -10,7 +10,7 @@ from marsad.errors import MissingExtraError
 def card(
     folder: Path = typer.Argument(help="The data folder, with README.md and corpus/ in it."),
 ) -> None:
-    """Write croissant.json, and the counts into the dataset card."""
+    """Write croissant.json of the Marsad corpus, and the counts into its dataset card."""
     try:
         from marsad.datacard import write_datacard
     except ModuleNotFoundError as error:

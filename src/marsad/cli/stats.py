@@ -61,6 +61,7 @@ def _show(counted: "CorpusStats", console: Console) -> None:
         table.add_row(name, str(counted.of_type(name)), *map(str, by_realis.values()))
     console.print(table)
     for key in ("country", "genre"):
-        console.print(f"{key}: " + ", ".join(f"{k} {n}" for k, n in counted.meta[key].items()))
+        counts = ", ".join(f"{k} {n}" for k, n in counted.meta[key].items())
+        console.print(f"{key}: {counts}", markup=False)
     often = sorted(counted.together.items(), key=lambda item: -item[1])[:10]
     console.print("together: " + ", ".join(f"{a} + {b} {n}" for (a, b), n in often))

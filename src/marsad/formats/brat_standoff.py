@@ -33,6 +33,8 @@ class _Standoff:
         span = {"start": int(start), "end": int(end)}
         if self.text[span["start"] : span["end"]] != covered:
             raise ValueError(f"{covered!r} is not at {start}..{end} of the text")
+        if id_ in self.sentences or id_ in self.entities:
+            raise ValueError(f"{id_} is given twice")
         if label == SENTENCE:
             self.sentences[id_] = {**span, "events": []}
         else:

@@ -14,6 +14,7 @@ the labelling interface of such a project.
 """
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import fmean
@@ -26,6 +27,8 @@ from marsad.errors import DataError
 from marsad.files import atomic_write, read_text
 from marsad.formats.records import SENTENCE, Record, check_no_sentence_label, extras, place
 from marsad.labels import scheme
+
+log = logging.getLogger(__name__)
 
 _OF_PREDICTIONS = ("coverage", "warnings", "model")
 _LABELS = {"from_name": "label", "to_name": "text", "type": "labels"}
@@ -44,7 +47,7 @@ def write(documents: Iterable[Document], path: Path) -> None:
 
 
 def read(path: Path) -> Iterator[Placed]:
-    """Yield the documents of an export.
+    """Yield the documents of an export, less those that whoever should annotate them skipped.
 
     Raises:
         DataError: the file is not an array of tasks, or a task has not one annotation (or, without
@@ -56,15 +59,23 @@ def read(path: Path) -> Iterator[Placed]:
         raise DataError(
             f"{path}:{error.lineno}: not JSON ({error.msg} at column {error.colno})"
         ) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets
+        raise DataError(f"{path}: JSON that cannot be read ({error}); mend it") from None
     if not isinstance(tasks, list):
         raise DataError(f"{path}: not an array of tasks; export as JSON, not as JSON-MIN or CSV")
+    skipped = 0
     for number, task in enumerate(tasks, start=1):
         where = f"{path}: task {number}"
         try:
+            if _was_skipped(task):
+                skipped += 1
+                continue
             record = _record(task, f"{path.stem}-{number}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{where}: not a task of such a project ({error!r}); mend it") from None
         yield place(record, where)
+    if skipped:
+        log.warning("%s: left out %d tasks that were skipped", path, skipped)
 
 
 def labelstudio_config() -> str:
@@ -125,6 +136,12 @@ def _results(document: Document) -> Iterator[Record]:
 def _region(document: Document, mark: Record, id_: str) -> Record:
     start, end = mark["start"], mark["end"]
     return {"id": id_, "value": {"start": start, "end": end, "text": document.text[start:end]}}
+
+
+def _was_skipped(task: Any) -> bool:  # noqa: ANN401
+    """Say whether a person saw a task and gave no answer: the model's guess is none."""
+    annotations = task.get("annotations", ())
+    return bool(annotations) and all(a.get("was_cancelled") for a in annotations)
 
 
 def _record(task: Any, default_id: str) -> Record:  # noqa: ANN401

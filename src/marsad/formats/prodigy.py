@@ -13,6 +13,7 @@ Prodigy cannot hold a mention that begins or ends in a space.
 """
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -94,7 +95,8 @@ def _tokens(document: Document) -> list[Record]:
     edges = sorted({edge for entity in document.entities for edge in (entity.start, entity.end)})
     tokens: list[Record] = []
     for start, end in find_words(text).tolist():
-        cuts = [start, *(edge for edge in edges if start < edge < end), end]
+        inside = edges[bisect_right(edges, start) : bisect_left(edges, end)]
+        cuts = [start, *inside, end]
         for a, b in pairwise(cuts):
             followed = text[b : b + 1].isspace()
             tokens.append(
