@@ -28,6 +28,15 @@ def checkpoints(tmp_path: Path) -> Checkpoints:
     return made
 
 
+def test_a_run_that_left_nothing_is_in_the_way_of_none(checkpoints: Checkpoints):
+    """One that was refused, say, before it took a step."""
+    other = {**RUN, "version": "2.0"}
+    assert checkpoints.open(other) is None
+    write(checkpoints, 1)
+    with pytest.raises(ConfigError, match="differs in version"):
+        checkpoints.open(RUN)
+
+
 def write(checkpoints: Checkpoints, step: int, *, sealed: bool = True) -> Path:
     """Write a checkpoint as the trainer does."""
     folder = checkpoints.path / f"checkpoint-{step}"

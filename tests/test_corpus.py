@@ -145,6 +145,14 @@ def test_same_id_twice_is_an_error(tmp_path: Path):
         read_corpus(path)
 
 
+def test_a_mention_given_again_with_a_probability_overlaps_itself(tmp_path: Path):
+    mention = {"start": 21, "end": 25, "label": "GPE"}
+    path = tmp_path / "a.jsonl"
+    line = record(entities=[mention, {**mention, "score": 0.9}])
+    path.write_text(json.dumps(line, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert [p.message for p in check_files([path]) if "overlaps" in p.message]
+
+
 def test_near_duplicates_are_those_that_comparing_all_pairs_finds():
     """Also where many share how they begin, as an agency's items do."""
     rng = random.Random(5)

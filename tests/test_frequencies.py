@@ -49,12 +49,14 @@ def windows() -> Dataset:
                 "tags": own,
                 "events": [sentence(protest=1), sentence(protest=3, siege=2), UNSAID],
                 "groups": [votes()] * 3,
+                "share": 1.0,
             },
-            {"tags": coarse, "events": [UNSAID], "groups": [votes()]},
+            {"tags": coarse, "events": [UNSAID], "groups": [votes()], "share": 1.0},
             {
                 "tags": [IGNORED] * 4,
                 "events": [UNSAID, sentence(aid=IGNORED)],
                 "groups": [votes(PROTEST=1), votes(ASSAULT=1)],  # one type alone, and one of eight
+                "share": 1.0,
             },
         ]
     )
@@ -76,21 +78,23 @@ def test_types_that_sentences_surely_report(windows: Dataset):
     assert counts == {name: {"protest": 3, "siege": 1}.get(name, 0) for name in TYPES}
 
 
-def test_counts_of_many_windows_are_sums():
+def test_counts_of_many_windows_are_sums_by_their_shares():
     rng = np.random.default_rng(0)
     rows = [
         {
             "tags": rng.choice([IGNORED, *range(len(label_sets().tags))], n).tolist(),
             "events": rng.choice([IGNORED, 0, 1, 2, 3], (m, len(TYPES))).tolist(),
             "groups": [votes()] * m,
+            "share": float(rng.choice([0.25, 1.0, 2.0])),
         }
         for n, m in rng.integers(1, 30, (50, 2)).tolist()
     ]
     windows = Dataset.from_list(rows)
-    words = [tag for row in rows for tag in row["tags"]]
-    assert tag_counts(windows).tolist() == [words.count(i) for i in range(len(TAGS))]
-    said = [own for row in rows for own in row["events"]]
-    expected = [sum(own[i] > 0 for own in said) for i in range(len(TYPES))]
+    words = [(tag, row["share"]) for row in rows for tag in row["tags"]]
+    expected = [sum(share for tag, share in words if tag == i) for i in range(len(TAGS))]
+    assert tag_counts(windows).tolist() == expected
+    said = [(own, row["share"]) for row in rows for own in row["events"]]
+    expected = [sum(share for own, share in said if own[i] > 0) for i in range(len(TYPES))]
     assert type_counts(windows).tolist() == expected
     for row, held in zip(rows, labels_held(windows), strict=True):
         entities = {TAGS[t][2:] for t in row["tags"] if 0 < t < len(TAGS)}

@@ -62,6 +62,15 @@ def test_bad_lines_are_rejected_one_by_one(tmp_path: Path):
     assert all(own.startswith(reason) for (_, own), reason in zip(rejected, reasons, strict=True))
 
 
+def test_a_text_that_is_named_twice_is_refused(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    text = tmp_path / "in" / "a.txt"
+    text.write_text("عاد الهدوء", encoding="utf-8")
+    for paths in ([text, text], [tmp_path / "in", text]):
+        with pytest.raises(DataError, match="is given twice; name it once"):
+            find_files(paths)
+
+
 def test_parquet_rows_are_documents(tmp_path: Path):
     path = tmp_path / "a.parquet"
     texts = ["خبر", None, " ", "خبر آخر"]

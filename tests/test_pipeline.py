@@ -1,8 +1,10 @@
 """The whole story with a tiny encoder: data, training, export, evaluation, prediction, card."""
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -15,7 +17,7 @@ from onnx import numpy_helper
 
 import marsad
 from marsad.benchmarks import open_benchmark
-from marsad.calibration import read_calibrations
+from marsad.calibration import read_calibrations, write_calibration
 from marsad.card_writing import write_card
 from marsad.config import RunConfig
 from marsad.corpus import check_files, read_corpus
@@ -359,6 +361,20 @@ def test_import_is_light():
     code = f"import sys, marsad; print([m for m in {names} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_was_measured_with_files_that_are_made_anew_is_forgotten(
+    folder: ModelFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    again = ModelFolder(Path(shutil.copytree(folder.path, tmp_path / "again")))
+    assert read_metrics(again).evaluations
+    own = read_calibrations(again)["onnx_int8"]
+    strict = replace(own, abstain=replace(own.abstain, entities=0.9))
+    write_calibration(strict, again, "onnx_int8")
+    export(again)
+    assert read_metrics(again).evaluations == {}
+    assert not again["card"].exists()
+    assert "what it was calibrated by" in caplog.text
 
 
 def test_same_seed_gives_the_same_weights(run_config: RunConfig, tmp_path: Path):

@@ -14,9 +14,11 @@ from transformers import (
 )
 
 from marsad.arguments import training_arguments
+from marsad.cli import run
 from marsad.config import RunConfig, with_values
 from marsad.encoders.loading import Encoder, load_encoder
 from marsad.errors import ConfigError, DataError, ModelError, TrainingError
+from marsad.locking import alone
 from marsad.model_folder import ModelFolder
 from marsad.runtime import open_reader
 from marsad.text.batches import make_batch
@@ -74,6 +76,33 @@ def test_a_model_that_could_not_be_saved_is_refused_before_it_is_trained(run_con
     other = Encoder(ElectraModel(small), encoder.tokenizer, encoder.cleaning)
     with pytest.raises(ModelError, match="needs a BERT encoder, not Electra"):
         build_model(config, other)
+
+
+def test_two_trainings_in_one_folder_are_refused(run_config: RunConfig):
+    lock = run_config.output.with_name(f".{run_config.output.name}.lock")
+    with (
+        alone(lock, work="training"),
+        pytest.raises(ConfigError, match="another training of tiny is at work here"),
+    ):
+        train(run_config)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["train.keep=mean"], "train.keep: mean is of several runs"),
+        (["train.seeds=[1,2]", "train.data_seed=3"], "train.data_seed: is of one run"),
+        (["seed=5000000000"], "seed: "),
+    ],
+)
+def test_seeds_that_mean_nothing_are_refused(
+    run_config: RunConfig, capsys: pytest.CaptureFixture[str], overrides: list[str], message: str
+):
+    path = run_config.output.with_suffix(".yaml")
+    path.write_text(run_config.to_yaml(), encoding="utf-8")
+    assert run(["train", str(path), *overrides]) == 2
+    assert message in capsys.readouterr().err
+    assert not run_config.output.exists()
 
 
 def test_several_gpus_want_a_process_each(run_config: RunConfig, monkeypatch: pytest.MonkeyPatch):

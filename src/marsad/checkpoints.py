@@ -43,15 +43,16 @@ class Checkpoints:
         Raises:
             ConfigError: the folder holds checkpoints of another run.
         """
-        record = self.path / _RUN
+        record, changed = self.path / _RUN, list[str]()
         if record.exists():
             theirs = json.loads(record.read_text(encoding="utf-8"))
-            if changed := differing(theirs, run):
+            changed = differing(theirs, run)
+            if changed and any(path != record for path in self.path.iterdir()):
                 raise ConfigError(
                     f"{self.path}: an unfinished run that differs in {', '.join(changed)}; "
                     "finish it as it was, or start anew with --restart"
                 )
-        else:
+        if not record.exists() or changed:
             self.remove()
             with atomic_write(record) as out:
                 json.dump(run, out, ensure_ascii=False, indent=1, sort_keys=True)

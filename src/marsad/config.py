@@ -19,6 +19,7 @@ from pydantic import (
 from marsad.errors import ConfigError, did_you_mean
 from marsad.files import read_text
 from marsad.sections import (
+    SEEDS,
     DataConfig,
     ExportConfig,
     LossConfig,
@@ -44,7 +45,7 @@ class RunConfig(Section):
         None, description="what is done to text for the encoder; by default what its name calls for"
     )
     output: Path
-    seed: int = Field(13, ge=0)
+    seed: int = Field(13, ge=0, lt=SEEDS)
     data: DataConfig
     window: WindowConfig = WindowConfig()
     model: ModelConfig = ModelConfig()

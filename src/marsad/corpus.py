@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from marsad.document import Document, Entity, parse_document
+from marsad.document import Document, Entity, parse_document, place_of
 from marsad.errors import DataError
 from marsad.files import read_records
 from marsad.labels import scheme
@@ -132,7 +132,7 @@ def _check_sentences(doc: Document) -> Iterator[str]:
 def _check_entities(doc: Document, words: Ints) -> Iterator[str]:
     sound = []
     previous: Entity | None = None
-    for entity in sorted(doc.entities):
+    for entity in sorted(doc.entities, key=place_of):
         span = f"entity {entity.start}..{entity.end}"
         if not 0 <= entity.start < entity.end <= len(doc.text):
             yield f"{span} is empty or outside the text of {len(doc.text)} characters"

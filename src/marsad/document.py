@@ -28,6 +28,11 @@ class Entity:
     score: float | None = None
 
 
+def place_of(entity: Entity) -> tuple[int, int, str]:
+    """Return what mentions are sorted by, whether they have a probability or not."""
+    return entity.start, entity.end, entity.label
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event type that a sentence reports, with its realis and, when predicted, a probability."""

@@ -61,9 +61,7 @@ def export(
     run = with_values(run, {key: value for key, value in asked.items() if value is not None})
     dev = open_benchmark(run.data.dev, source=run.data.corpora)
     exporter = _Exporter(folder, run, dev, watch)
-    for role in ("onnx", "onnx_int8", "onnx_fp16"):
-        folder[role].unlink(missing_ok=True)
-    _record(None, folder)
+    _forget(folder)
     with tempfile.TemporaryDirectory() as scratch:
         report = exporter.fp32(Path(scratch))
         _record(report, folder)
@@ -76,7 +74,22 @@ def export(
     return report
 
 
-def _record(report: ExportReport | None, folder: ModelFolder) -> None:
+def _forget(folder: ModelFolder) -> None:
+    """Remove the files of an export, and what was measured with them, for they will be others."""
+    folder["card"].unlink(missing_ok=True)
+    metrics = read_metrics(folder)
+    for role in ("onnx", "onnx_int8", "onnx_fp16"):
+        name = folder[role].name
+        folder[role].unlink(missing_ok=True)
+        metrics = replace(
+            metrics,
+            evaluations={k: e for k, e in metrics.evaluations.items() if e.read_with != name},
+            stress={k: s for k, s in metrics.stress.items() if s.read_with != name},
+        )
+    write_metrics(replace(metrics, export=None), folder)
+
+
+def _record(report: ExportReport, folder: ModelFolder) -> None:
     """Write down which files there are, with their checksums: the next may fail or be stopped."""
     write_metrics(replace(read_metrics(folder), export=report), folder)
 
@@ -208,9 +221,10 @@ def _install(file: Path, path: Path) -> None:
 def _replace_calibration(calibration: Calibration, folder: ModelFolder) -> None:
     """Write the calibration of a new int8 file; say so where it replaces one fitted elsewhere."""
     before = read_calibrations(folder).get("onnx_int8", calibration)
-    if before.fitted_on != calibration.fitted_on:
+    if (before.fitted_on, before.abstain) != (calibration.fitted_on, calibration.abstain):
         log.warning(
-            "int8 was calibrated on %s and is new, so now on %s; run marsad calibrate %s %s again",
-            before.fitted_on, calibration.fitted_on, folder.path, before.fitted_on,
+            "int8 is new, so what it was calibrated by (%s) is gone; run marsad calibrate %s again "
+            "as you did",
+            before.fitted_on, folder.path,
         )  # fmt: skip
     write_calibration(calibration, folder, "onnx_int8")

@@ -8,6 +8,7 @@ from datasets import Dataset
 from marsad.label_sets import Bools, Ints, label_sets
 from marsad.labels import scheme
 from marsad.losses import IGNORED
+from marsad.sampling import Floats
 from marsad.tasks import Task
 
 
@@ -49,20 +50,20 @@ def labels_held(windows: Dataset) -> list[frozenset[str]]:
     ]
 
 
-def tag_counts(windows: Dataset) -> Ints:
-    """Return how many words surely have each tag, shape (tags,)."""
+def tag_counts(windows: Dataset) -> Floats:
+    """Return how many words of an epoch surely have each tag, by the windows' shares; (tags,)."""
     count = len(scheme().tags)
-    total = np.zeros(count, dtype=np.int64)
-    for tags, _ in _sure(windows):
-        total += np.bincount(tags[(tags >= 0) & (tags < count)], minlength=count)
+    total = np.zeros(count)
+    for share, (tags, _) in zip(windows["share"], _sure(windows), strict=True):
+        total += share * np.bincount(tags[(tags >= 0) & (tags < count)], minlength=count)
     return total
 
 
-def type_counts(windows: Dataset) -> Ints:
-    """Return how many sentences surely report each event type, shape (types,)."""
-    total = np.zeros(len(scheme().event_names), dtype=np.int64)
-    for _, reported in _sure(windows):
-        total += reported.sum(axis=0)
+def type_counts(windows: Dataset) -> Floats:
+    """Return how many sentences of an epoch surely report each event type, likewise; (types,)."""
+    total = np.zeros(len(scheme().event_names))
+    for share, (_, reported) in zip(windows["share"], _sure(windows), strict=True):
+        total += share * reported.sum(axis=0)
     return total
 
 

@@ -73,6 +73,8 @@ def _check_ids(found: Iterable[Found]) -> None:
     """Refuse texts that would have one id: nobody could tell their records apart."""
     known: dict[str, Path] = {}
     for path, id_ in found:
+        if is_text(path) and known.get(id_) == path:
+            raise DataError(f"{path}: is given twice; name it once")
         if is_text(path) and known.setdefault(id_, path) != path:
             raise DataError(
                 f"{path}: would have the id {id_!r}, as {known[id_]} has; name the folder above "

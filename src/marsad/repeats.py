@@ -112,6 +112,8 @@ def _seed_runs(config: RunConfig) -> list[RunConfig]:
         raise ConfigError(
             f"train.seeds: {list(seeds)}; give at least two that differ, or one as seed"
         )
+    if config.train.data_seed is not None:
+        raise ConfigError("train.data_seed: is of one run; leave it out beside train.seeds")
     return [
         with_values(
             config,

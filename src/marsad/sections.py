@@ -17,6 +17,8 @@ from marsad.text.windows import Pooling
 
 PREFIX = "public:"  # of the names of public corpora and benchmarks
 
+SEEDS = 2**32  # how many there are
+
 Precision = Literal["auto", "fp32", "bf16"]
 Schedule = Literal["linear", "cosine", "constant"]
 Keep = Literal["best", "mean"]
@@ -221,9 +223,9 @@ class TrainConfig(Optimisation):
     )
     trackers: tuple[Tracker, ...] = Field((), description="where metrics go besides metrics.jsonl")
     data_seed: int | None = Field(
-        None, ge=0, description="of the windows' order and of dropout; by default `seed`"
+        None, ge=0, lt=SEEDS, description="of the windows' order and of dropout; by default `seed`"
     )
-    seeds: tuple[int, ...] = Field(
+    seeds: tuple[Annotated[int, Field(ge=0, lt=SEEDS)], ...] = Field(
         (), description="train once with each and keep the best on dev; instead of `seed`"
     )
     keep: Keep = Field(

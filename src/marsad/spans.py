@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from marsad.document import Entity
+from marsad.document import Entity, place_of
 from marsad.text.words import MAX_PROCLITIC, letter_starts
 
 Ints = npt.NDArray[np.int64]
@@ -70,7 +70,7 @@ def tag_words(
     tags = np.zeros(len(words), dtype=np.int64)
     proclitics = np.full(len(words), -1, dtype=np.int64)
     misfits = []
-    for entity in sorted(entities):
+    for entity in sorted(entities, key=place_of):
         first = int(np.searchsorted(words[:, 1], entity.start, side="right"))
         last = int(np.searchsorted(words[:, 0], entity.end, side="left")) - 1
         if reason := _misfit(text, words, entity, first, last, tags):

@@ -20,6 +20,7 @@ from marsad.spans import Ints, WordTags, tag_words
 from marsad.text.batches import make_batch
 from marsad.text.windows import (
     Bools,
+    Part,
     SpecialIds,
     TokenizedSentence,
     Window,
@@ -44,7 +45,7 @@ def training_rows(
     Returns:
         Rows with ``input_ids``; ``tags`` (numbers of :class:`LabelSets`), ``proclitics``,
         ``begins`` (1 at the first word of a sentence, not at that of a later part of it) and
-        ``words`` (the number of each piece's word from 1, 0 outside of the parts), one a token;
+        ``words`` (the number of each piece's word from 1, 0 outside of sentences), one a token;
         ``sentences`` (token ranges), ``events`` and ``groups``, one a sentence; ``length``.
     """
     rows: list[Row] = []
@@ -82,9 +83,8 @@ def _training_row(
         tags[places], proclitics[places] = sets[own[heard]], lengths[own[heard]]
         if sentences[part.sentence].silent[: part.first_word].all():  # else it goes on here
             begins[places[:1]] = 1
-        own_pieces = np.arange(part.begin, part.end)
-        numbers = np.searchsorted(places, own_pieces, side="right")
-        words[own_pieces] = np.where(numbers > 0, numbers + words.max(initial=0), 0)
+        numbers = _words_of_pieces(part, sentences[part.sentence])
+        words[part.begin : part.end] = np.where(numbers > 0, numbers + words.max(), 0)
         sentence = item.document.sentences[part.sentence]
         events.append(_event_targets(item, sentence, whole=part.whole))
         groups.append(_group_targets(item, whole=part.whole))
@@ -99,6 +99,14 @@ def _training_row(
         "groups": groups,
         "length": len(window.ids),
     }
+
+
+def _words_of_pieces(part: Part, sentence: TokenizedSentence) -> Ints:
+    """Return the number of each piece's word from 1; 0 before the first that is heard."""
+    first_piece = sentence.first_piece[~sentence.silent]
+    pieces = np.arange(part.piece, part.piece + part.end - part.begin)
+    numbers: Ints = np.searchsorted(first_piece, pieces, side="right")
+    return numbers - int(np.searchsorted(first_piece, part.piece))
 
 
 def _word_targets(

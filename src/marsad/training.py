@@ -1,7 +1,8 @@
 """Training: annotated documents in, the checkpoint with the best dev score out."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from marsad.files import sha256
 from marsad.frequencies import tag_counts, type_counts, untold
 from marsad.heads import train_heads
 from marsad.labels import SCHEME_FILE, scheme
+from marsad.locking import alone
 from marsad.lora import add_adapters, merge_adapters
 from marsad.losses import effective_number_weights
 from marsad.metrics import Metrics, write_metrics
@@ -60,7 +62,8 @@ def train(
         progress: is told of each scoring on dev; what it raises ends the run.
 
     Raises:
-        ConfigError: the folder holds an unfinished run of another configuration.
+        ConfigError: the folder holds an unfinished run of another configuration, or another process
+            trains there.
         DataError: a corpus is missing, has an error, or says nothing of what the run learns.
         ModelError: the encoder cannot be loaded.
         TrainingError: the loss became no number, or memory or disk ran out.
@@ -69,12 +72,22 @@ def train(
     check_dev(dev, config.task)
     record = run_record(config)
     checkpoints = Checkpoints(config.output / FOLDER)
-    with failures_explained(checkpoints):
+    with failures_explained(checkpoints), _alone(config):
         with this_process().main_process_first():
             if restart and this_process().is_main_process:
                 checkpoints.remove()
             last = checkpoints.open(record)
         return _train(config, dev, checkpoints, last, progress)
+
+
+@contextmanager
+def _alone(config: RunConfig) -> Iterator[None]:
+    """Keep other trainings from the folder; of several processes the main one does."""
+    with ExitStack() as held:
+        if this_process().is_main_process:
+            lock = config.output.with_name(f".{config.output.name}.lock")
+            held.enter_context(alone(lock, work=f"training of {config.output.name}"))
+        yield
 
 
 def _train(

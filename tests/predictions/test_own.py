@@ -42,6 +42,17 @@ def test_prediction_keeps_what_the_record_says(path: Path):
     assert found == replace(PREDICTED, meta=GOLD.meta)
 
 
+def test_an_array_of_records_is_read_as_their_lines_are(path: Path):
+    """`marsad predict -o answers.json` writes one."""
+    array = path.with_suffix(".json")
+    write(array, f"[{PREDICTED.to_json()}]")
+    assert read_predictions(array, [GOLD]) == read_predictions(
+        write(path, lines(PREDICTED)), [GOLD]
+    )
+    write(array, '[{"id": "a", "text": 3}]')
+    assert "record 1: a document needs a string `id`" in refusal(array, [GOLD])
+
+
 def test_missing_document_is_unread(path: Path):
     found = read_predictions(write(path, lines(PREDICTED)), [OTHER, GOLD])
     assert (found[0].entities, found[0].coverage, found[0].model) == ((), 0.0, None)
@@ -72,7 +83,7 @@ def test_sentences_matter_only_with_events(path: Path):
         ('"start": 20', '"start": "20"', "document 'sy-001' is malformed"),
         ('"label": "GPE"', '"label": ""', "entity 20..24 has no label; give it one"),
         ('"score": 0.5', '"score": 2', "`score` is 2; give a number from 0 to 1, or leave it out"),
-        ('"score": 0.9', '"score": "x"', "`score` is 'x'; give a number from 0 to 1"),
+        ('"score": 0.9', '"score": "x"', "document 'sy-001' is malformed"),
         ('"coverage": 0.75', '"coverage": 75', "`coverage` is 75; give a number from 0 to 1"),
         ('"type": "shelling"', '"type": "x"', "sentence 0..25: unknown event type 'x'"),
         ('"realis": "actual"', '"realis": "x"', "sentence 0..25: unknown realis 'x'"),

@@ -29,6 +29,11 @@ def test_cleaning_as_arabert_does_it(text: str, expected: str):
     assert clean(text, ARABERT).text == expected
 
 
+@pytest.mark.parametrize("reference", ["&#" + "1" * 5000 + ";", "&#x" + "f" * 5000 + ";"])
+def test_a_reference_to_no_character_is_one_sign(reference: str):
+    assert clean(f"خبر {reference} من حلب", ("references",)).text == "خبر \ufffd من حلب"
+
+
 def test_careless_copy_is_what_training_alone_may_read():
     text = "أُصيبت امرأة وآخرون إلى جوار مستشفى، وسُئل مسؤول"
     cleaned = clean(text, ("marks", "careless"))

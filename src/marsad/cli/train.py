@@ -54,6 +54,8 @@ def train(
         _cross_validate(run, folds, restart)
     elif run.train.seeds:
         _train_seeds(run, restart)
+    elif run.train.keep == "mean":
+        raise ConfigError("train.keep: mean is of several runs; give train.seeds, or keep=best")
     else:
         _train(run, restart)
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from marsad.document import Document
+from marsad.document import Document, place_of
 from marsad.errors import DataError
 from marsad.labels import scheme
 
@@ -27,7 +27,7 @@ def sound(document: Document, where: str) -> Document:
     ordered = replace(
         document,
         sentences=tuple(sorted(document.sentences, key=lambda s: (s.start, s.end))),
-        entities=tuple(sorted(document.entities, key=lambda e: (e.start, e.end, e.label))),
+        entities=tuple(sorted(document.entities, key=place_of)),
     )
     for check in (_sentence_faults, _event_faults, _entity_faults, _record_faults):
         for message in check(ordered):

@@ -3,28 +3,36 @@
 They are matched to the annotation by id, and may say of each document how much of it was read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from marsad.corpus import Placed, read_placed
-from marsad.document import Document, Sentence
+from marsad.document import Document, Sentence, parse_document
 from marsad.errors import DataError, did_you_mean
 from marsad.formats import conll
 from marsad.formats.soundness import sound
 from marsad.predictions.answers import answer, no_answer, unique
-from marsad.predictions.json_values import PARSE_ERRORS
+from marsad.predictions.json_values import PARSE_ERRORS, read_json
 from marsad.predictions.mentions import parse_share
 from marsad.predictions.same_text import check_text
 
 
 def read_jsonl(path: Path, gold: Sequence[Document]) -> list[Document]:
-    """Read a file of records, one a line.
+    """Read a file of records, one a line or, in a ``.json``, in an array.
 
     Raises:
         DataError: a record is malformed, given twice or of no annotated document.
     """
-    return _match(read_placed(path), gold, path)
+    placed = _read_array(path) if path.suffix.lower() == ".json" else read_placed(path)
+    return _match(placed, gold, path)
+
+
+def _read_array(path: Path) -> Iterator[Placed]:
+    value = read_json(path)
+    for number, record in enumerate(value if isinstance(value, list) else [value], start=1):
+        where = f"{path}: record {number}"
+        yield Placed(where, parse_document(record, where))
 
 
 def read_conll(path: Path, gold: Sequence[Document]) -> list[Document]:

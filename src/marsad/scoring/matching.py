@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from marsad.document import Document, Entity
+from marsad.document import Document, Entity, place_of
 from marsad.scoring.uncertainty import Counts
 
 Mode = Literal["strict", "exact", "partial", "type"]
@@ -74,16 +74,12 @@ def pair_mentions(gold: Document, own: Document) -> list[Pair]:
     return pairs
 
 
-def _place(entity: Entity) -> tuple[int, int, str]:
-    return entity.start, entity.end, entity.label
-
-
 def _overlaps(gold: Sequence[Entity], own: Sequence[Entity]) -> Iterator[tuple[Entity, Entity]]:
     """Yield overlapping mentions in the order of the text."""
-    rest = sorted(own, key=_place)
+    rest = sorted(own, key=place_of)
     longest = max((e.end - e.start for e in rest), default=0)
-    starts = [e.start for e in rest]
-    for entity in sorted(gold, key=_place):
+    starts = np.array([e.start for e in rest])
+    for entity in sorted(gold, key=place_of):
         first = int(np.searchsorted(starts, entity.start - longest))
         last = int(np.searchsorted(starts, entity.end))
         yield from ((entity, other) for other in rest[first:last] if other.end > entity.start)

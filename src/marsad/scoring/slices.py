@@ -1,12 +1,13 @@
 """Slices: the same figures of parts of the data, for a good mean can hide a bad part."""
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from marsad.document import Document, Sentence
+from marsad.document import Document, Entity, Sentence
 from marsad.scoring.entities import paired
 from marsad.scoring.events import event_counts
 from marsad.scoring.matching import entity_counts
@@ -113,13 +114,16 @@ def _of_length(gold: Document, own: Document, low: float, high: float) -> tuple[
 
 def _only(document: Document, cut: Sequence[Sentence], chosen: Sequence[int]) -> Document:
     """Return some sentences with the mentions that begin in them."""
-    places = [(cut[number].start, cut[number].end) for number in chosen]
+    starts, ends = ([getattr(cut[n], edge) for n in chosen] for edge in ("start", "end"))
+
+    def begins_inside(entity: Entity) -> bool:
+        before = bisect_right(starts, entity.start) - 1
+        return before >= 0 and entity.start < ends[before]
+
     return replace(
         document,
         sentences=tuple(document.sentences[number] for number in chosen),
-        entities=tuple(
-            e for e in document.entities if any(start <= e.start < end for start, end in places)
-        ),
+        entities=tuple(filter(begins_inside, document.entities)),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marsad.document import Document
+from marsad.document import Document, place_of
 from marsad.labels import OUTSIDE
 from marsad.text.words import find_words
 
@@ -51,7 +51,7 @@ def word_tags(document: Document) -> list[str]:
     """Return one IOB2 tag a word; a mention tags every word that it touches."""
     words = find_words(document.text)
     tags = [OUTSIDE] * len(words)
-    for entity in sorted(document.entities, key=lambda e: (e.start, e.end, e.label)):
+    for entity in sorted(document.entities, key=place_of):
         first = int(np.searchsorted(words[:, 1], entity.start, side="right"))
         last = int(np.searchsorted(words[:, 0], entity.end, side="left"))
         tags[first:last] = [f"I-{entity.label}"] * (last - first)

@@ -53,6 +53,7 @@ PLACEHOLDERS = ("[رابط]", "[بريد]", "[مستخدم]")
 
 _LETTERS = "\u0621-\u063a\u0641-\u064a"
 _REFERENCE = re.compile(r"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[^\t\n\f <&#;]{1,32});?")
+_MOST_DIGITS = 4000  # of a number that Python reads
 _MARKS = re.compile("[\u064b-\u0652]+")
 _HAMZA_APART = re.compile("[اوي][\u0653-\u0655]")
 _TATWEEL = re.compile("\u0640+")
@@ -111,7 +112,12 @@ def clean(text: str, cleaning: Cleaning) -> AlignedText:
 
 def _references(text: AlignedText) -> AlignedText:
     """``&quot;`` and its like to the characters they name."""
-    return text.rewrite(_REFERENCE, lambda match: (html.unescape(match.group()),))
+    return text.rewrite(_REFERENCE, lambda match: (_unescape(match.group()),))
+
+
+def _unescape(reference: str) -> str:
+    """Return the character that a reference names, U+FFFD where no character has such a number."""
+    return html.unescape(reference) if len(reference) < _MOST_DIGITS else "\ufffd"
 
 
 def _hamzas(text: AlignedText) -> AlignedText:

@@ -67,8 +67,9 @@ class Part:
 
     It answers for ``[first_word, last_word)`` of the sentence; ``words`` and ``silent`` are of the
     sentence, too. ``positions`` (one a word) are those of the words' first pieces; ``begin`` and
-    ``end`` bound all its pieces, those shared with its neighbours included. What the window shows
-    of the text around it lies outside of them.
+    ``end`` bound all its pieces, those shared with its neighbours included, the first of which is
+    the sentence's piece number ``piece``. What the window shows of the text around it lies outside
+    of them.
     """
 
     sentence: int
@@ -79,6 +80,7 @@ class Part:
     positions: Ints
     begin: int
     end: int
+    piece: int
     whole: bool
 
 
@@ -273,6 +275,7 @@ def _build(chosen: Sequence[_Piece], special: SpecialIds, left: Ints, right: Int
                 positions=at + np.clip(sentence.first_piece[own] - begin, 0, max(size - 1, 0)),
                 begin=at,
                 end=at + size,
+                piece=begin,
                 whole=(own_first, own_last) == (0, len(sentence.words)),
             )
         )
