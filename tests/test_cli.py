@@ -65,12 +65,16 @@ def test_predict_refuses_what_is_no_model(capsys: pytest.CaptureFixture[str], tm
     )
 
 
-def test_predict_refuses_unknown_outputs(capsys: pytest.CaptureFixture[str], model: str):
+def test_predict_refuses_unknown_outputs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, model: str
+):
+    other = tmp_path / "other.txt"
+    other.write_bytes(ARTICLE.read_bytes())
     assert "unknown output format '.csv'" in refused(
         capsys, "predict", str(ARTICLE), "-m", model, "-o", "a.csv"
     )
     assert "one document, and 2 were given" in refused(
-        capsys, "predict", str(ARTICLE), str(ARTICLE), "-m", model, "-o", "a.html"
+        capsys, "predict", str(ARTICLE), str(other), "-m", model, "-o", "a.html"
     )
 
 

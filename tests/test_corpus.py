@@ -146,7 +146,7 @@ def test_same_id_twice_is_an_error(tmp_path: Path):
 
 
 def test_a_mention_given_again_with_a_probability_overlaps_itself(tmp_path: Path):
-    mention = {"start": 21, "end": 25, "label": "GPE"}
+    mention = {"start": 22, "end": 25, "label": "GPE"}
     path = tmp_path / "a.jsonl"
     line = record(entities=[mention, {**mention, "score": 0.9}])
     path.write_text(json.dumps(line, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -222,7 +222,7 @@ def base(tiny_encoder: Path, tiny_corpus: Path) -> RunConfig:
                 "batch_size": 8,
                 "learning_rate": 5e-3,
                 "head_learning_rate": 2e-2,
-                "word_dropout": 0.1,
+                "word_dropout": 0.05,
                 "ema": 0.5,
                 "heads_first": {"epochs": 1},
                 "save_steps": 3,

@@ -295,8 +295,8 @@ def test_classes_weigh_by_their_effective_number(regularised):
     for row in trainer.train_dataset:
         for tag in row["tags"]:
             if tag >= 0:
-                tags[tag] += 1
-        types += (np.array(row["events"]) > 0).sum(axis=0)
+                tags[tag] += row["share"]
+        types += row["share"] * (np.array(row["events"]) > 0).sum(axis=0)
     for counts, found in (
         (tags, trainer.objective.tag_weights),
         (types, trainer.objective.type_weights),

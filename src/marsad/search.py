@@ -281,7 +281,7 @@ def _clear(study: optuna.Study, config: RunConfig) -> None:
             out.write(run.to_yaml())
     kept = {str(trial.number) for trial in (best, *_running(study)) if trial}
     for folder in (config.output / TRIALS).glob("*"):
-        if folder.name not in kept:
+        if folder.is_dir() and folder.name not in kept:
             shutil.rmtree(folder)
 
 
