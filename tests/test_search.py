@@ -219,11 +219,43 @@ def test_killed_trial_of_a_search_that_changed_is_tried_again(
         search(config)
     moved = with_values(config, {"output": str(config.output.rename(tmp_path / "moved"))})
     found = search(moved)
-    assert [trial.state.name for trial in study_of(moved).trials] == ["FAIL", "COMPLETE"]
-    assert [path.name for path in (moved.output / "trials").iterdir()] == ["1"]
+    assert [trial.state.name for trial in study_of(moved).trials] == ["COMPLETE"]
+    assert [path.name for path in (moved.output / "trials").iterdir()] == ["0"]
     first, second = (own.train for own in runs.configs)
     assert first == second
     assert len(found.trials) == 1
+
+
+def test_killed_trial_of_a_search_that_moved_after_another_had_ended_is_tried_again(
+    run_config: RunConfig, tmp_path: Path, runs: Runs
+):
+    def killed_second(config: RunConfig, epoch: int) -> float:
+        if len(runs.configs) == 2 and epoch == 3:
+            raise KeyboardInterrupt
+        return hill(config, epoch)
+
+    runs.curve = killed_second
+    config = searching(run_config, 2)
+    with pytest.raises(KeyboardInterrupt):
+        search(config)
+    moved = with_values(config, {"output": str(config.output.rename(tmp_path / "moved"))})
+    search(moved)
+    endings = ["COMPLETE", "FAIL", "COMPLETE"]
+    assert [trial.state.name for trial in study_of(moved).trials] == endings
+    assert runs.configs[1].train == runs.configs[2].train
+
+
+def test_space_may_change_before_the_first_trial_has_ended(run_config: RunConfig, runs: Runs):
+    def killed_first(config: RunConfig, epoch: int) -> float:
+        if len(runs.configs) == 1:
+            raise KeyboardInterrupt
+        return hill(config, epoch)
+
+    runs.curve = killed_first
+    with pytest.raises(KeyboardInterrupt):
+        search(searching(run_config, 2, {"train.batch_size": [1, 2]}))
+    found = search(searching(run_config, 2, {"train.batch_size": [3, 4]}))
+    assert {trial.values["train.batch_size"] for trial in found.trials} <= {3, 4}
 
 
 def test_second_search_in_a_folder_is_refused(run_config: RunConfig, runs: Runs):

@@ -42,6 +42,7 @@ MOST_FAILURES = 3  # in a row
 # What a search may not change: it would compare scores of different things, or lose its runs.
 _FIXED = ("name", "output", "task", "data.dev", "data.test", "train.seeds", "search")
 _ERROR, _RECORD = "error", "run"
+_STUDY = "search"
 
 Ending = Literal["complete", "pruned", "failed"]
 
@@ -144,11 +145,25 @@ def _is_whole(choice: Range) -> bool:
 
 def _open(config: RunConfig, space: SearchConfig) -> optuna.Study:
     """Open or start the study, and settle which trials of a process that was killed go on."""
+    study = _load(config)
+    changed = _check_same(study, config, space)
+    if changed and not _ended(study):  # a trial that was killed may have values of another space
+        optuna.delete_study(study_name=_STUDY, storage=study._storage)
+        study = _load(config)
+        _check_same(study, config, space)
+    for trial in _running(study):
+        if changed or trial.params.keys() != space.space.keys():
+            log.info("trial %d was killed; its values are tried again", trial.number)
+            study.tell(trial.number, state=TrialState.FAIL)
+    return study
+
+
+def _load(config: RunConfig) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = config.output / DATABASE
     try:
-        study = optuna.create_study(
-            study_name="search",
+        return optuna.create_study(
+            study_name=_STUDY,
             storage=URL.create("sqlite", database=str(path)).render_as_string(),
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2),
@@ -158,12 +173,6 @@ def _open(config: RunConfig, space: SearchConfig) -> optuna.Study:
         raise ConfigError(
             f"{path}: not a search; move it away, or forget it by --restart"
         ) from None
-    changed = _check_same(study, config, space)
-    for trial in _running(study):
-        if changed or trial.params.keys() != space.space.keys():
-            log.info("trial %d was killed; its values are tried again", trial.number)
-            study.tell(trial.number, state=TrialState.FAIL)
-    return study
 
 
 def _check_same(study: optuna.Study, config: RunConfig, space: SearchConfig) -> list[str]:
