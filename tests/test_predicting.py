@@ -182,8 +182,8 @@ def test_where_nothing_can_be_read_the_reasons_alone_are_written(
 def test_an_output_that_another_run_writes_is_refused(reader: Reader, few: Path, tmp_path: Path):
     outputs = [tmp_path / "a.jsonl", tmp_path / "b.json"]
     with (
-        alone(tmp_path / ".b.json.lock", work="run"),
-        pytest.raises(ConfigError, match=r"b\.json: is being written by another"),
+        alone(outputs[1], work="run"),
+        pytest.raises(ConfigError, match=r"b\.json: another run is at work here"),
     ):
         predict_into(outputs, reader, find_files([few]))
     assert not outputs[0].exists()

@@ -79,10 +79,9 @@ def test_a_model_that_could_not_be_saved_is_refused_before_it_is_trained(run_con
 
 
 def test_two_trainings_in_one_folder_are_refused(run_config: RunConfig):
-    lock = run_config.output.with_name(f".{run_config.output.name}.lock")
     with (
-        alone(lock, work="training"),
-        pytest.raises(ConfigError, match="another training of tiny is at work here"),
+        alone(run_config.output, work="training"),
+        pytest.raises(ConfigError, match=f"{run_config.output}: another training is at work here"),
     ):
         train(run_config)
 

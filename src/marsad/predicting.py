@@ -7,7 +7,7 @@ it, each whole or not at all.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -66,7 +66,9 @@ def predict_into(
         DataError: some input cannot be read; the others are, and the outputs written, unless none
             can.
     """
-    with _alone(outputs):
+    with ExitStack() as held:
+        for output in outputs:
+            held.enter_context(alone(output, work="run"))
         journal = Journal(outputs[0], record_of(reader, files), group=GROUP)
         done = _open(journal, outputs, files, restart=restart)
         inputs = islice(read_inputs(files), done, None)
@@ -74,30 +76,6 @@ def predict_into(
             journal.append(map(_line, group))
             _show(group, show)
         _finish(journal, outputs)
-
-
-@contextmanager
-def _alone(outputs: Sequence[Path]) -> Iterator[None]:
-    """Keep other processes from the outputs.
-
-    Raises:
-        ConfigError: another writes one of them.
-        DataError: nothing can be written there.
-    """
-    with ExitStack() as held:
-        for path in outputs:
-            lock = path.with_name(f".{path.name}.lock")
-            try:
-                held.enter_context(alone(lock, work="run"))
-            except ConfigError:
-                raise ConfigError(
-                    f"{path}: is being written by another run; wait for it, or name another output"
-                ) from None
-            except OSError as error:
-                raise DataError(
-                    f"{path}: cannot be written ({error.strerror}); name another"
-                ) from None
-        yield
 
 
 def _open(

@@ -89,7 +89,7 @@ def search(config: RunConfig, *, restart: bool = False) -> Search:
     refuse_processes("--search")
     space = check_space(config)
     check_data(config)
-    with alone(config.output / LOCK, work="search"):
+    with alone(config.output, work="search", lock=config.output / LOCK):
         if restart:
             _forget(config.output)
         study = _open(config, space)

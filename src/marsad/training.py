@@ -85,9 +85,7 @@ def _alone(config: RunConfig) -> Iterator[None]:
     """Keep other trainings from the folder; of several processes the main one does."""
     with ExitStack() as held:
         if this_process().is_main_process:
-            folder = config.output.resolve()
-            lock = folder.with_name(f".{folder.name}.lock")
-            held.enter_context(alone(lock, work=f"training of {folder.name}"))
+            held.enter_context(alone(config.output, work="training"))
         yield
 
 

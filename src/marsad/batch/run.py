@@ -5,8 +5,7 @@ those that are missing, and it does not matter who reads which, or twice.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -62,7 +61,7 @@ def run(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{output}: cannot be made ({error.strerror}); name another") from None
-    with _alone(output):
+    with alone(output, work="run", lock=output / _LOCK):
         _open(output, {**record_of(reader, files), "size": size}, restart=restart)
         parts = cut(files, size)
         missing = [part for part in parts if not part_file(output, part.number).exists()]
@@ -74,24 +73,6 @@ def run(
             f"{output}: {problems} documents cannot be read; "
             "the columns `where` and `problem` say which and why"
         )
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Keep other processes from a folder.
-
-    Raises:
-        ConfigError: another writes it.
-        DataError: nothing can be written there.
-    """
-    with ExitStack() as held:
-        try:
-            held.enter_context(alone(output / _LOCK, work="run"))
-        except OSError as error:
-            raise DataError(
-                f"{output}: cannot be written ({error.strerror}); name another"
-            ) from None
-        yield
 
 
 def _open(output: Path, record: dict[str, object], *, restart: bool) -> None:
