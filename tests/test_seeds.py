@@ -14,6 +14,7 @@ from marsad.metrics import read_metrics
 from marsad.model_folder import ModelFolder
 from marsad.repeats import train_seeds
 from marsad.scoring import Scores, score
+from marsad.scoring.events import Ranking
 from marsad.seeds import figures, spread_over_seeds
 from marsad.systems import ask_system
 from marsad.training import train
@@ -130,6 +131,14 @@ def test_figures_are_of_what_was_scored(documents: list[Document]):
     assert set(figures(without)) == {"event micro F1", "event macro F1"}
     with pytest.raises(DataError, match="nothing was scored"):
         figures(scores_of(documents, 1, entities=False, events=False))
+
+
+def test_average_precision_is_a_figure_where_there_are_probabilities(documents: list[Document]):
+    scores = scores_of(documents, 1, entities=False)
+    assert scores.events is not None
+    ranking = {"protest": Ranking(0.5, 3, 0.1), "airstrike": Ranking(0.75, 2, 0.1)}
+    ranked = replace(scores, events=replace(scores.events, ranking=ranking))
+    assert figures(ranked)["event mean average precision"] == 0.625
 
 
 def test_runs_that_differ_by_chance_are_near_each_other(documents: list[Document]):

@@ -94,6 +94,10 @@ def figures(scores: Scores) -> Mapping[str, float]:
             "event micro F1": scores.events.types.micro.f1,
             "event macro F1": scores.events.types.macro_f1,
         }
+        if ranking := scores.events.ranking:
+            found["event mean average precision"] = mean(
+                r.average_precision for r in ranking.values()
+            )
         if scores.events.realis:
             found["realis accuracy"] = scores.events.realis.accuracy
     if not found:
