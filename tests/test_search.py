@@ -77,6 +77,17 @@ class Runs:
         return folder
 
 
+def killed_at(runs: Runs, *, number: int) -> Curve:
+    """The hill, but that a process is killed in the third epoch of its run of that number."""
+
+    def curve(config: RunConfig, epoch: int) -> float:
+        if len(runs.configs) == number and epoch == 3:
+            raise KeyboardInterrupt
+        return hill(config, epoch)
+
+    return curve
+
+
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     own = Runs()
@@ -208,12 +219,7 @@ def test_killed_trial_goes_on_from_its_checkpoint(
 def test_killed_trial_of_a_search_that_changed_is_tried_again(
     run_config: RunConfig, tmp_path: Path, runs: Runs
 ):
-    def killed_first(config: RunConfig, epoch: int) -> float:
-        if len(runs.configs) == 1 and epoch == 3:
-            raise KeyboardInterrupt
-        return hill(config, epoch)
-
-    runs.curve = killed_first
+    runs.curve = killed_at(runs, number=1)
     config = searching(run_config, 1)
     with pytest.raises(KeyboardInterrupt):
         search(config)
@@ -229,12 +235,7 @@ def test_killed_trial_of_a_search_that_changed_is_tried_again(
 def test_killed_trial_of_a_search_that_moved_after_another_had_ended_is_tried_again(
     run_config: RunConfig, tmp_path: Path, runs: Runs
 ):
-    def killed_second(config: RunConfig, epoch: int) -> float:
-        if len(runs.configs) == 2 and epoch == 3:
-            raise KeyboardInterrupt
-        return hill(config, epoch)
-
-    runs.curve = killed_second
+    runs.curve = killed_at(runs, number=2)
     config = searching(run_config, 2)
     with pytest.raises(KeyboardInterrupt):
         search(config)
@@ -246,12 +247,7 @@ def test_killed_trial_of_a_search_that_moved_after_another_had_ended_is_tried_ag
 
 
 def test_space_may_change_before_the_first_trial_has_ended(run_config: RunConfig, runs: Runs):
-    def killed_first(config: RunConfig, epoch: int) -> float:
-        if len(runs.configs) == 1:
-            raise KeyboardInterrupt
-        return hill(config, epoch)
-
-    runs.curve = killed_first
+    runs.curve = killed_at(runs, number=1)
     with pytest.raises(KeyboardInterrupt):
         search(searching(run_config, 2, {"train.batch_size": [1, 2]}))
     found = search(searching(run_config, 2, {"train.batch_size": [3, 4]}))
