@@ -1,5 +1,6 @@
 """Fixtures: a tiny real BERT in a Hugging Face folder, and a handful of annotated documents."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,13 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, documents: list[Docum
     return folder
 
 
+def ended_otherwise(document: Document) -> Document:
+    """The same document but for its end: the very one could not be learnt from and scored on."""
+    *others, last = document.sentences
+    end = replace(last, end=last.end + 2)
+    return replace(document, text=f"{document.text[: last.end]} …", sentences=(*others, end))
+
+
 @pytest.fixture(scope="session")
 def tiny_corpus(tmp_path_factory: pytest.TempPathFactory, documents: list[Document]) -> Path:
     """A folder with train, dev and test files of a few documents each.
@@ -74,7 +82,7 @@ def tiny_corpus(tmp_path_factory: pytest.TempPathFactory, documents: list[Docume
     """
     folder = tmp_path_factory.mktemp("corpus")
     parts = {"train": documents[:6], "dev": documents[6:9], "test": documents[9:12]}
-    parts["known"] = parts["train"]
+    parts["known"] = [ended_otherwise(document) for document in parts["train"]]
     for name, part in parts.items():
         lines = "".join(document.to_json() + "\n" for document in part)
         (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")

@@ -63,7 +63,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.hub.asked.append(self.path)
-        self._answer({"error": "no such thing"}, 404)
+        name, tree, _ = self.path.removeprefix("/api/models/").partition("/tree/main")
+        if not tree:
+            self._answer({"error": "no such thing"}, 404)
+            return
+        files = self.hub.files[name].items()
+        self._answer(
+            [{"type": "file", "path": p, "oid": "0" * 40, "size": len(c)} for p, c in files]
+        )
 
     def do_PUT(self) -> None:
         """Take a large file."""
@@ -126,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
                 files[own["path"]] = base64.b64decode(own["content"])
             elif line["key"] == "lfsFile":
                 files[own["path"]] = self.hub.objects[own["oid"]]
+            elif line["key"] == "deletedFile":
+                del self.hub.files[name][own["path"]]
         self.hub.files[name].update(files)
         url = f"{self.hub.address}/{name}/commit/0123456789012345678901234567890123456789"
         self._answer({"commitUrl": url, "commitOid": url[-40:], "pullRequestUrl": None})

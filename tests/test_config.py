@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,26 @@ def test_wrong_key_or_value_is_named(override: str, message: str):
         load_config(JOINT, overrides=(override,))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "message"),
+    [
+        ("ner", "loss.realis_weight=9", "loss.realis_weight: task ner has no events; leave it out"),
+        ("ner", "loss.asymmetric={}", "loss.asymmetric: task ner has no events"),
+        ("events", "loss.clitic_weight=0", "loss.clitic_weight: task events has no entities"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(name: str, override: str, message: str):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load_config(JOINT.with_name(f"{name}.yaml"), overrides=(override,))
+
+
+def test_an_asymmetric_loss_leaves_no_place_for_the_focal_one():
+    both = ("loss.asymmetric={}", "loss.focal_gamma=2")
+    load_config(JOINT, overrides=both)  # one for tags, one for types
+    with pytest.raises(ConfigError, match=r"loss\.focal_gamma: asymmetric takes its place"):
+        load_config(JOINT.with_name("events.yaml"), overrides=both)
 
 
 def test_file_that_is_no_mapping_is_refused(tmp_path: Path):

@@ -186,6 +186,15 @@ def test_a_batch_that_cannot_be_parted_is_refused(config: RunConfig):
         assert "7 cannot be parted among 2 processes times 1" in ended.line
 
 
+def test_what_the_main_process_refuses_all_refuse_in_its_words(config: RunConfig):
+    Checkpoints(config.output / FOLDER).open({"seed": "another"})
+    (config.output / FOLDER / "metrics.jsonl").touch()
+    refused = share_run(config)
+    assert [ended.code for ended in refused] == [2] * PROCESSES
+    assert len({ended.line for ended in refused}) == 1
+    assert "an unfinished run that differs in" in refused[0].line
+
+
 @pytest.mark.slow
 def test_accelerate_launches_it_too(config: RunConfig, alone: Path):
     """Without ``--multi_gpu`` its launcher starts one process where there is no GPU."""

@@ -139,10 +139,12 @@ def test_a_corpus_that_annotates_everything_says_o_by_o():
     whole = Source("whole", {name: (name,) for name in scheme().entity_names}, {})
     sets = number_sets(replace(scheme(), sources={"whole": whole}))
     assert sets.tag_set["whole"].tolist() == list(range(25))
-    assert len(sets.tags) == 25
+    assert sets.anything == 25  # and the set of a word of which nothing is known
+    assert sets.tags[25].all()
+    assert len(sets.tags) == 26
 
 
 def test_scheme_without_corpora_has_its_own_tags_alone():
     sets = number_sets(replace(scheme(), sources={}))
-    assert (sets.tags == np.eye(25, dtype=bool)).all()
+    assert (sets.tags == np.vstack([np.eye(25, dtype=bool), np.ones(25, dtype=bool)])).all()
     assert (sets.groups.shape, dict(sets.group), dict(sets.tag_set)) == ((0, 23), {}, {})

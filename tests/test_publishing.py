@@ -79,6 +79,15 @@ def test_the_folder_is_there_afterwards_as_it_was(made: ModelFolder, own_hub: Hu
     assert "model.safetensors" in files
 
 
+def test_what_an_earlier_upload_left_of_a_model_goes(made: ModelFolder, own_hub: Hub):
+    older = {"model.onnx": b"of an older model", "model.sig": b"of it", "notes.txt": b"not ours"}
+    own_hub.files["desk/marsad-tiny"] = dict(older)
+    code, _, wrong = push(own_hub, made, "--upload")
+    assert code == 0, wrong
+    left = {"notes.txt"} | ({"model.onnx"} if made["onnx"].exists() else set())
+    assert own_hub.files["desk/marsad-tiny"].keys() & older.keys() == left
+
+
 def test_results_on_a_dataset_of_the_hub_are_those_of_the_record(made: ModelFolder):
     entries = parse_eval_result_entries(yaml.safe_load((made.path / FILE).read_text()))
     (own,) = read_metrics(made).evaluations.values()

@@ -25,6 +25,7 @@ from marsad.repeats import Repeats, adopt, best_scoring, is_finished, train_once
 from marsad.runtime import load, open_reader
 from marsad.trainer import DocumentTrainer
 from marsad.training import train
+from tests.conftest import ended_otherwise
 
 
 @pytest.fixture
@@ -37,13 +38,14 @@ def quick(run_config: RunConfig, documents: list[Document], tmp_path: Path) -> R
     torch.manual_seed(1)
     BertModel(BertConfig.from_pretrained(encoder)).save_pretrained(encoder)
     jsonl.write(documents[:3], tmp_path / "train.jsonl")
-    jsonl.write(documents[:2], tmp_path / "dev.jsonl")
+    jsonl.write(map(ended_otherwise, documents[:2]), tmp_path / "dev.jsonl")
     return with_values(
         run_config,
         {
             "encoder": str(encoder),
             "data.train": str(tmp_path / "train.jsonl"),
             "data.dev": str(tmp_path / "dev.jsonl"),
+            "data.test": str(tmp_path / "dev.jsonl"),
             "train.learning_rate": 1e-2,
             "train.precision": "fp32",
         },

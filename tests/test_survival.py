@@ -23,7 +23,7 @@ from shutil import copytree, rmtree
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.cli import run
@@ -383,6 +383,18 @@ def test_other_data_is_refused_by_name(config: RunConfig, tmp_path: Path):
     assert live(own, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
     corpus.write_text("".join(lines[1:]), encoding="utf-8")
     assert f"an unfinished run that differs in corpora.{corpus};" in live(own).line
+
+
+def test_another_encoder_of_the_same_name_is_refused(config: RunConfig, tmp_path: Path):
+    encoder = tmp_path / "encoder"
+    copytree(config.encoder, encoder)
+    own = with_values(config, {"encoder": str(encoder)})
+    assert live(own, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
+    weights = load_file(encoder / "model.safetensors")
+    still = {name: torch.zeros_like(value) for name, value in weights.items()}
+    save_file(still, encoder / "model.safetensors", metadata={"format": "pt"})
+    line = live(own).line
+    assert "an unfinished run that differs in encoder_files.model.safetensors;" in line
 
 
 @pytest.mark.parametrize("name", ["loss", "grad_norm"])

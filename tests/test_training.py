@@ -5,6 +5,7 @@ from shutil import copytree
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import (
     ElectraConfig,
     ElectraModel,
@@ -101,6 +102,26 @@ def test_seeds_that_mean_nothing_are_refused(
     path.write_text(run_config.to_yaml(), encoding="utf-8")
     assert run(["train", str(path), *overrides]) == 2
     assert message in capsys.readouterr().err
+    assert not run_config.output.exists()
+
+
+def test_heads_that_weigh_nothing_are_silent(run_config: RunConfig):
+    folder = train(with_values(run_config, {"loss.clitic_weight": 0, "loss.realis_weight": 0}))
+    weights = load_file(folder["weights"])
+    silent = [name for name in weights if "proclitics" in name or "realis" in name]
+    assert len(silent) >= 4
+    assert not any(weights[name].any() for name in silent)
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_copy_of_what_is_learnt_from_is_not_scored_on(
+    run_config: RunConfig, tmp_path: Path, split: str
+):
+    lines = Path(run_config.data.train or "").read_text(encoding="utf-8").splitlines(keepends=True)
+    copied = tmp_path / "copy.jsonl"
+    copied.write_text(lines[2].replace('"id": "', '"id": "other-'), encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"data\.{split}: {copied} holds document .* too, which"):
+        train(with_values(run_config, {f"data.{split}": str(copied)}))
     assert not run_config.output.exists()
 
 

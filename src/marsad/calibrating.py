@@ -29,7 +29,7 @@ from marsad.config import RunConfig, load_config
 from marsad.corpus import read_corpus
 from marsad.decisions import Judgement, decide_types
 from marsad.document import Document
-from marsad.errors import ConfigError
+from marsad.errors import ConfigError, DataError
 from marsad.labels import scheme
 from marsad.metrics import read_metrics, write_metrics
 from marsad.model_folder import ModelFolder
@@ -169,7 +169,7 @@ def calibrate(
 
     Raises:
         ConfigError: the risk is no share, or the documents are those the model was trained on.
-        DataError: the documents cannot be read.
+        DataError: the documents cannot be read, or the model decides too little in them.
         ModelError: the folder holds no usable model.
     """
     if most_risk is not None and not 0 < most_risk < 1:
@@ -181,6 +181,7 @@ def calibrate(
     gold = read_corpus(data)
     reader = open_reader(folder, file=file)
     judgements = list(reader.judge(watch(gold)))
+    _check_enough(judgements, gold, run.task, data)
     calibration = fit_calibration(
         judgements,
         gold,
@@ -194,6 +195,26 @@ def calibrate(
     kept = replace(read_metrics(folder), evaluations={}, seeds={}, stress={})
     write_metrics(kept, folder)
     return calibration
+
+
+def _check_enough(
+    judgements: Sequence[Judgement], gold: Sequence[Document], task: Task, data: Path
+) -> None:
+    """Refuse documents on which nothing can be fitted: what was fitted before would be lost.
+
+    Raises:
+        DataError: they are too few.
+    """
+    read = {"mentions": mention_decisions} if task != "events" else {}
+    read |= {"event types": type_decisions} if task != "ner" else {}
+    for what, decide in read.items():
+        holds = decide(judgements, gold).holds
+        right, wrong = int(holds.sum()), int((~holds).sum())
+        if min(right, wrong) < FEWEST:
+            raise DataError(
+                f"{data}: {right} {what} that are right and {wrong} that are wrong, where "
+                f"probabilities take {FEWEST} of each to be fitted; give more documents"
+            )
 
 
 def mention_decisions(judgements: Sequence[Judgement], gold: Sequence[Document]) -> Decisions:

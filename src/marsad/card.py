@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from marsad.closed import close_schema
 from marsad.config import load_config
 from marsad.errors import ModelError
+from marsad.files import read_text
 from marsad.labels import scheme
 from marsad.metrics import Metrics, read_metrics
 from marsad.model_folder import ModelFolder, read_settings
@@ -66,7 +67,7 @@ def load(path: str | Path) -> Card:
         ModelError: there is no card, or a file of its record is missing, damaged or was changed.
     """
     folder = ModelFolder(Path(path))
-    text = folder.require("card", "write it with `marsad card write`").read_text(encoding="utf-8")
+    text = read_text(folder.require("card", "write it with `marsad card write`"))
     folder.verify("card", "config", "run", "metrics", "labels")
     settings = read_settings(folder)
     run = load_config(folder.require("run", "take the folder anew"))

@@ -44,7 +44,7 @@ def summary(evaluations: Mapping[str, Evaluation]) -> str:
     tasks = [task for task in FIGURES if any(task in e.scores.tables for e in own)]
     rows = [
         (
-            e.data,
+            named(e.data),
             size(e),
             *chain.from_iterable(_micro(e.scores.tables.get(task)) for task in tasks),
             f"`{e.read_with}`",
@@ -124,6 +124,11 @@ def quoted(evaluations: Mapping[str, Evaluation]) -> Iterator[Evaluation]:
 
 def _said(names: Sequence[str]) -> str:
     return _cell(", ".join(names)) or "nothing"
+
+
+def named(data: str) -> str:
+    """Return the name of data as a card may show it, whatever a file is called."""
+    return " ".join(data.split()).replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
 
 def _cell(text: str) -> str:

@@ -19,6 +19,7 @@ from marsad.card_tables import (
     change,
     examples,
     flips,
+    named,
     percent,
     quoted,
     scores,
@@ -96,6 +97,7 @@ def render(
     environment.globals |= {"change": change, "flips": flips, "gaps": fairness_gaps}
     environment.globals |= {"slices": slices, "examples": examples, "quoted": quoted}
     environment.globals |= {"size": size, "uses": USES, "limits": LIMITS}
+    environment.filters["named"] = named
     environment.filters["quote"] = shlex.quote
     role = _read_by_default(folder)
     return environment.get_template(_TEMPLATE).render(

@@ -48,6 +48,17 @@ class Placed:
     document: Document
 
 
+def find_shared(documents: Iterable[Document], others: Iterable[Document]) -> Document | None:
+    """Return the first of the documents whose words stand in one of the others, if any does."""
+    known = {words_of(document) for document in others}
+    return next((document for document in documents if words_of(document) in known), None)
+
+
+def words_of(document: Document) -> str:
+    """Return the words of a document, whatever stands between them."""
+    return " ".join(document.text.split())
+
+
 def read_placed(path: Path) -> Iterator[Placed]:
     """Yield the documents of a JSON Lines file with their places.
 

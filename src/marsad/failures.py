@@ -1,6 +1,5 @@
 """Failures that a machine may bring about while a run goes on, each in one line."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +8,7 @@ from safetensors import SafetensorError
 
 from marsad.checkpoints import Checkpoints
 from marsad.errors import TrainingError
+from marsad.files import DISK_FULL
 
 # How the libraries that write checkpoints put it when a disk is full.
 _DISK_FULL = (
@@ -50,7 +50,7 @@ def _resource_problem(error: Exception, sparing: str) -> str | None:
     text = str(error)
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in text:
         return f"memory ran out; {sparing}"
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    full = isinstance(error, OSError) and error.errno in DISK_FULL
     if full or any(sign in text for sign in _DISK_FULL):
         return "the disk is full; free some space and run the same command again"
     return None

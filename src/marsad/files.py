@@ -1,5 +1,6 @@
 """Files of the user: read with a clear word on what is wrong, written whole or not at all."""
 
+import errno
 import glob
 import hashlib
 import json
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from marsad.errors import DataError
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def decode_text(data: bytes, where: str) -> str:

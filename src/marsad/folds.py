@@ -12,7 +12,7 @@ from pathlib import Path
 from marsad.benchmarks import PREFIX, Benchmark, open_benchmark
 from marsad.calibration import CHECKPOINT, Calibration
 from marsad.config import RunConfig, with_values
-from marsad.corpus import read_corpus
+from marsad.corpus import find_shared, read_corpus
 from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.evaluation import evaluate
@@ -93,18 +93,13 @@ def _refuse_shared(documents: Sequence[Document], other: MixturePart) -> None:
     """
     if other.corpus.startswith(PREFIX):
         return
-    ids, texts = {d.id for d in documents}, {_plain(d) for d in documents}
-    for document in read_corpus(Path(other.corpus)):
-        if document.id in ids or _plain(document) in texts:
-            raise ConfigError(
-                f"data.mixture: {other.corpus} holds document {document.id!r} of data.train too, "
-                "and a fold would learn what it holds out; leave it out of one of them"
-            )
-
-
-def _plain(document: Document) -> str:
-    """Return the words of a document, whatever stands between them."""
-    return " ".join(document.text.split())
+    ids, others = {document.id for document in documents}, read_corpus(Path(other.corpus))
+    again = next((document for document in others if document.id in ids), None)
+    if found := again or find_shared(others, documents):
+        raise ConfigError(
+            f"data.mixture: {other.corpus} holds document {found.id!r} of data.train too, "
+            "and a fold would learn what it holds out; leave it out of one of them"
+        )
 
 
 def _fold(number: int, benchmark: Benchmark, fold_of: dict[str, int]) -> Fold:

@@ -49,7 +49,7 @@ def find_files(paths: Iterable[Path], *, apart: Iterable[Path] = ()) -> list[Fou
 
     Raises:
         DataError: a path does not exist, a folder has no file that can be read, or two texts
-            would have one id.
+            would have one id, or one is given twice.
     """
     found: list[Found] = []
     skipped = {path.resolve() for path in apart}
@@ -72,9 +72,11 @@ def find_files(paths: Iterable[Path], *, apart: Iterable[Path] = ()) -> list[Fou
 def _check_ids(found: Iterable[Found]) -> None:
     """Refuse texts that would have one id: nobody could tell their records apart."""
     known: dict[str, Path] = {}
+    once: set[Path] = set()
     for path, id_ in found:
-        if is_text(path) and known.get(id_) == path:
+        if path in once:
             raise DataError(f"{path}: is given twice; name it once")
+        once.add(path)
         if is_text(path) and known.setdefault(id_, path) != path:
             raise DataError(
                 f"{path}: would have the id {id_!r}, as {known[id_]} has; name the folder above "

@@ -25,12 +25,14 @@ class LabelSets:
 
     ``tags`` has shape (sets, tags); the first sets are the single tags, in the order of
     :attr:`Scheme.tags`. ``tag_set`` gives, for a source's name, the set of each of its own tags.
+    ``anything`` is the set of all tags, which says nothing of a word but that there is one.
     ``groups`` has shape (groups, event types): classes of other corpora that are any of our types.
     ``group`` gives, for a source's name, the number of each of its event classes.
     """
 
     tags: Bools
     tag_set: Mapping[str, Ints]
+    anything: int
     groups: Bools
     group: Mapping[str, Mapping[str, int]]
 
@@ -48,6 +50,7 @@ def number_sets(own: Scheme) -> LabelSets:
         name: np.array([numbers.setdefault(s, len(numbers)) for s in _sets_of(source, own)])
         for name, source in own.sources.items()
     }
+    anything = numbers.setdefault(own.tags, len(numbers))
     classes = [(name, c) for name, source in own.sources.items() for c in source.events]
     group: dict[str, dict[str, int]] = {name: {} for name in own.sources}
     for number, (name, event_class) in enumerate(classes):
@@ -56,6 +59,7 @@ def number_sets(own: Scheme) -> LabelSets:
     return LabelSets(
         tags=_membership(numbers, own.tags),
         tag_set=tag_set,
+        anything=anything,
         groups=_membership(members, own.event_names),
         group=group,
     )

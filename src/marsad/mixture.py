@@ -12,8 +12,10 @@ from datasets import Dataset, Features, Value, concatenate_datasets
 from datasets.exceptions import DatasetGenerationError
 from tokenizers import Tokenizer
 
-from marsad.benchmarks import Annotated, open_training
-from marsad.errors import DataError
+from marsad.benchmarks import PREFIX, Annotated, open_training
+from marsad.corpus import find_shared, read_corpus
+from marsad.document import VOTES, Document
+from marsad.errors import ConfigError, DataError
 from marsad.frequencies import labels_held, says_something
 from marsad.model_folder import ModelSettings
 from marsad.sampling import repeat_factors
@@ -37,9 +39,25 @@ def check_corpora(data: DataConfig) -> dict[str, str]:
     """Read every corpus once, before hours are spent on a run; return a digest of each.
 
     Raises:
+        ConfigError: a file of ours holds a document that the run is chosen or scored on.
         DataError: one is missing, has an error or holds no sentence.
     """
-    return {part.corpus: _digest(_read(part.corpus, data.corpora)) for part in data.parts}
+    read = {part.corpus: _read(part.corpus, data.corpora) for part in data.parts}
+    for corpus, annotated in read.items():
+        if not corpus.startswith(PREFIX):
+            _refuse_held_out([item.document for item in annotated], corpus, data)
+    return {corpus: _digest(annotated) for corpus, annotated in read.items()}
+
+
+def _refuse_held_out(documents: Sequence[Document], corpus: str, data: DataConfig) -> None:
+    annotated = [own for own in documents if VOTES not in own.meta]  # and not labelled by models
+    for key in ("dev", "test"):
+        held_out = Path(getattr(data, key))  # what is tested may be elsewhere while a run learns
+        if held_out.is_file() and (found := find_shared(annotated, read_corpus(held_out))):
+            raise ConfigError(
+                f"data.{key}: {held_out} holds document {found.id!r} of {corpus} too, which is "
+                "learnt from; leave it out of one of them"
+            )
 
 
 def load_windows(

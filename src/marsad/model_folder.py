@@ -89,16 +89,25 @@ class ModelFolder:
             out.writelines(lines)
 
     def verify(self, *roles: str) -> None:
-        """Compare files with ``SHA256SUMS``, when that is there.
+        """Compare files with ``SHA256SUMS``, when that is there; without roles, all of them.
 
         Raises:
-            ModelError: a file was changed or is not listed.
+            ModelError: a file was changed or is not listed; or, of all, one that is listed is gone.
         """
         listing = self.path / self.CHECKSUMS
         if not listing.exists():
             return
-        lines = listing.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = listing.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise ModelError(f"{listing}: not a list of checksums; take the folder anew") from None
         expected = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+        gone = [name for name in expected if not (roles or (self.path / name).exists())]
+        if gone:
+            raise ModelError(
+                f"{self.path / gone[0]}: is listed in {listing.name} and is not there; take the "
+                "folder anew, or write the card again if you removed it on purpose"
+            )
         for path in (self[role] for role in roles or self.FILES):
             if path.exists() and expected.get(path.name) != sha256(path):
                 raise ModelError(

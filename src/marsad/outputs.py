@@ -10,10 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from marsad.document import Document, parse_document
-from marsad.errors import ConfigError
+from marsad.errors import ConfigError, DataError
 from marsad.files import atomic_write
-from marsad.formats import FORMATS
-from marsad.formats.brat import can_name_files
+from marsad.formats import FORMATS, brat, conll
 from marsad.inputs import REJECTED, STANDARD_INPUT, Found, is_text
 from marsad.page import render_page
 
@@ -47,6 +46,8 @@ def check_outputs(outputs: Sequence[Path], files: Sequence[Found]) -> None:
             name the files of a folder.
     """
     for path in outputs:
+        if str(path) == STANDARD_INPUT:
+            raise ConfigError(f"{path}: leave out --output to write to standard output")
         if path.name in ("", ".."):
             raise ConfigError(f"{path}: is no name of an output; name a file or a new folder")
         writer_of(path)
@@ -64,10 +65,44 @@ def check_outputs(outputs: Sequence[Path], files: Sequence[Found]) -> None:
     _refuse_inputs(written, files)
 
 
+class Fit:
+    """Says of documents, as they come, which of them some output cannot hold.
+
+    So that this is known when one is read, and not when all are.
+    """
+
+    def __init__(self, outputs: Sequence[Path]) -> None:
+        self._page = next((path for path in outputs if path.suffix == _PAGE), None)
+        self._folder = any(map(is_folder, outputs))
+        self._checks = [_CHECKS[path.suffix] for path in outputs if path.suffix in _CHECKS]
+        self._known: set[str] = set()
+        self._count = 0
+
+    def problem(self, document: Document) -> str | None:
+        """Return why a document does not fit, or None.
+
+        Raises:
+            ConfigError: there is a page, and this is the second document.
+        """
+        self._count += 1
+        if self._page and self._count > 1:
+            raise ConfigError(f"{self._page}: a page holds one document; write a .jsonl file")
+        if self._folder and document.id in self._known:
+            return "its id names another document's file too; rename one"
+        if self._folder:
+            self._known.add(document.id)
+        try:
+            for check in self._checks:
+                check(document)
+        except DataError as error:
+            return str(error).removeprefix(f"document {document.id!r}: ")
+        return None
+
+
 def _refuse_ids(folder: Path, files: Sequence[Found]) -> None:
     """Refuse texts whose ids, as nested folders give them, cannot name the files of brat."""
     for path, id_ in files:
-        if is_text(path) and not can_name_files(id_):
+        if is_text(path) and not brat.can_name_files(id_):
             raise ConfigError(
                 f"{folder}: brat names files by ids, and {id_!r} of {path} cannot be one; "
                 "read one folder at a time, or write a .jsonl file"
@@ -163,6 +198,11 @@ def _write_as(name: str) -> Writer:
 def _parse(line: str) -> Document:
     return parse_document(json.loads(line), "journal")
 
+
+# What refuses a document that an output of that ending cannot hold.
+_CHECKS: Mapping[str, Callable[[Document], None]] = MappingProxyType(
+    {".conll": conll.check, "": brat.check}
+)
 
 # By the ending of an output; a folder has none, and holds brat's files.
 WRITERS: Mapping[str, Writer] = MappingProxyType(

@@ -1,10 +1,12 @@
 """A document as one self-contained, right-to-left HTML page: the text untouched, marked up."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
 
-from marsad.document import Document, Event, Sentence
+from marsad.document import Document, Entity, Event, Sentence, place_of
 from marsad.labels import scheme
 
 _TEMPLATE = Path(__file__).with_name("page.html")
@@ -22,11 +24,15 @@ def render_page(document: Document) -> str:
     counts = f"{len(document.sentences)} جملة، {len(document.entities)} ذكر"
     model = f"، النموذج {escape(document.model.name)}" if document.model else ""
     hues = zip(scheme().entity_names, _HUES, strict=True)
+    entities = sorted(document.entities, key=place_of)
+    starts = [entity.start for entity in entities]
     previous_end = 0
     sentences = []
     for sentence in document.sentences:
         new_paragraph = "\n" in document.text[previous_end : sentence.start]
-        sentences.append(_render_sentence(document, sentence, new_paragraph))
+        begun = entities[bisect_left(starts, sentence.start) : bisect_left(starts, sentence.end)]
+        inside = [entity for entity in begun if entity.end <= sentence.end]
+        sentences.append(_render_sentence(document, sentence, inside, new_paragraph))
         previous_end = sentence.end
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=title,
@@ -40,10 +46,12 @@ def render_page(document: Document) -> str:
     )
 
 
-def _render_sentence(document: Document, sentence: Sentence, new_paragraph: bool) -> str:
+def _render_sentence(
+    document: Document, sentence: Sentence, entities: Sequence[Entity], new_paragraph: bool
+) -> str:
     pieces = []
     position = sentence.start
-    for entity in document.entities_in(sentence):
+    for entity in entities:
         score = "" if entity.score is None else f' title="{entity.score:.2f}"'
         pieces.append(escape(document.text[position : entity.start]))
         pieces.append(

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from marsad import __version__
-from marsad.document import Document
+from marsad.document import Document, parse_document
 from marsad.errors import ConfigError, DataError
 from marsad.files import atomic_write
 from marsad.formats.brat import INDEX
@@ -21,6 +21,7 @@ from marsad.inputs import STANDARD_INPUT, Found, Given, Rejected, read_inputs
 from marsad.journal import Journal
 from marsad.locking import alone
 from marsad.outputs import (
+    Fit,
     aside_of,
     is_filled,
     is_folder,
@@ -72,10 +73,31 @@ def predict_into(
         journal = Journal(outputs[0], record_of(reader, files), group=GROUP)
         done = _open(journal, outputs, files, restart=restart)
         inputs = islice(read_inputs(files), done, None)
-        for group in watch(read_groups(reader, inputs), done):
-            journal.append(map(_line, group))
-            _show(group, show)
+        try:
+            fit = _fit_of(journal, outputs)
+            for group in watch(read_groups(reader, inputs), done):
+                fitting = [_fitting(answer, fit) for answer in group]
+                journal.append(map(_line, fitting))
+                _show(fitting, show)
+        except ConfigError:  # the same command would fail the same way
+            journal.remove()
+            raise
         _finish(journal, outputs)
+
+
+def _fit_of(journal: Journal, outputs: Sequence[Path]) -> Fit:
+    """Return what says whether documents fit, told of those that were read before."""
+    fit = Fit(outputs)
+    for line in _documents_in(journal):
+        fit.problem(parse_document(json.loads(line), "journal"))
+    return fit
+
+
+def _fitting(answer: Answer, fit: Fit) -> Answer:
+    """Return an answer, or why no output that was asked for can hold it."""
+    if isinstance(answer, Document) and (problem := fit.problem(answer)):
+        return Rejected(f"document {answer.id!r}", problem)
+    return answer
 
 
 def _open(

@@ -1,5 +1,6 @@
 """A model folder on the hub: its files as they are, with the card, in one commit."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def push(folder: ModelFolder, upload: Upload, *, private: bool) -> str:
             repo_id=upload.repository,
             folder_path=folder.path,
             allow_patterns=[p.relative_to(folder.path).as_posix() for p in upload.files],
+            delete_patterns=_stale(upload.files, folder),
             commit_message=f"{folder.path.name}, as `marsad card push` found it",
         )
     except (HfHubHTTPError, _TRANSPORT_ERROR, OSError) as error:
@@ -78,3 +80,9 @@ def push(folder: ModelFolder, upload: Upload, *, private: bool) -> str:
             "the connection; no file of it was published"
         ) from None
     return str(commit.commit_url)
+
+
+def _stale(files: Iterable[Path], folder: ModelFolder) -> list[str]:
+    """Return what an earlier upload may have left of a model folder, and this one does not have."""
+    layout = {*ModelFolder.FILES.values(), ModelFolder.CHECKSUMS, ModelFolder.SIGNATURE, str(FILE)}
+    return sorted(layout - {path.relative_to(folder.path).as_posix() for path in files})

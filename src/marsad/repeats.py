@@ -24,6 +24,7 @@ from marsad.files import atomic_write, read_records, sha256
 from marsad.metrics import Spread
 from marsad.mixture import check_corpora
 from marsad.model_folder import ModelFolder
+from marsad.processes import main_first
 from marsad.seeds import RUNS
 from marsad.soup import write_mean
 from marsad.training import run_record, train
@@ -206,6 +207,13 @@ def train_once(config: RunConfig, *, restart: bool = False) -> ModelFolder:
         MarsadError: what :func:`marsad.training.train` raises.
         ModelError: the folder holds it, but with a file that was changed since.
     """
+    with main_first():
+        finished = _is_trained(config)
+    return ModelFolder(config.output) if finished else train(config, restart=restart)
+
+
+def _is_trained(config: RunConfig) -> bool:
+    """Say whether a run's folder holds what it ends with; if not, write down that it begins."""
     folder, record = ModelFolder(config.output), run_record(config)
     begun = config.output.parent / f"{config.output.name}.json"
     theirs = json.loads(begun.read_text(encoding="utf-8")) if begun.exists() else {}
@@ -214,13 +222,13 @@ def train_once(config: RunConfig, *, restart: bool = False) -> ModelFolder:
             log.info("%s: trained before", folder.path)
             Checkpoints(folder.path / CHECKPOINTS).remove()  # killed on its very last step
             _restate(folder, config)
-            return folder
+            return True
     else:  # what is there is of another run, and must not pass for this one
         if (sums := folder.path / ModelFolder.CHECKSUMS).exists():
             _say_why(folder, _difference(theirs, record) if theirs else f"there is no {begun}")
             sums.unlink()
         write_record(begun, record)
-    return train(config, restart=restart)
+    return False
 
 
 def is_finished(config: RunConfig) -> bool:

@@ -147,6 +147,12 @@ class LossConfig(Section):
         0.0, ge=0, description="length of a step against the loss (Miyato et al. 2017); 0: none"
     )
 
+    @property
+    def unweighted(self) -> set[str]:
+        """The heads that learn nothing, of ``proclitics`` and ``realis``."""
+        weights = {"proclitics": self.clitic_weight, "realis": self.realis_weight}
+        return {head for head, weight in weights.items() if not weight}
+
 
 class HeadsFirst(Section):
     """Epochs, before all others, in which the heads learn from the still encoder."""

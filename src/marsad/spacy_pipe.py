@@ -6,6 +6,7 @@ A mention never holds its proclitic, a token of spaCy may: such tokens are split
 are exact.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise, tee
 
@@ -88,13 +89,15 @@ def _split(doc: Doc, document: Document) -> None:
         *((own.start, own.end) for own in document.entities),
         *((own.start, own.end) for own in document.sentences),
     ]
-    edges = set(chain.from_iterable(spans))
+    edges = sorted(set(chain.from_iterable(spans)))
+    text = document.text  # the same as the doc's, which spaCy would put together anew
     with doc.retokenize() as retokenizer:
         for token in doc:
-            cuts = sorted(edge for edge in edges if token.idx < edge < token.idx + len(token))
+            end = token.idx + len(token)
+            cuts = edges[bisect_right(edges, token.idx) : bisect_left(edges, end)]
             if cuts:
-                bounds = [token.idx, *cuts, token.idx + len(token)]
-                parts = [doc.text[a:b] for a, b in pairwise(bounds)]
+                bounds = [token.idx, *cuts, end]
+                parts = [text[a:b] for a, b in pairwise(bounds)]
                 heads: list[Token | tuple[Token, int]] = [(token, i) for i in range(len(parts))]
                 retokenizer.split(token, parts, heads=heads)
 

@@ -1,9 +1,10 @@
 """Splits of a corpus by document: reproducible, and stable when documents are added."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
+from marsad.corpus import read_corpus
 from marsad.document import Document
 from marsad.errors import DataError, did_you_mean
 from marsad.files import atomic_write
@@ -43,7 +44,8 @@ def write_splits(
     A file of a split that no document is in any more is removed.
 
     Raises:
-        DataError: an id is given twice, or no document is of a country that is to be held out.
+        DataError: an id is given twice, no document is of a country that is to be held out, or a
+            file that is there holds a document that is not given.
     """
     known: dict[str, Document] = {}
     for document in documents:
@@ -56,6 +58,7 @@ def write_splits(
             near = did_you_mean(country, sorted(countries))
             raise DataError(f"--hold-out {country}: no document has that country{near}")
     parts: dict[str, list[Document]] = {name: [] for name in (*SHARES, PLACE_SPLIT)}
+    _refuse_losing(folder, [f"{name}.jsonl" for name in parts], known)
     for _, document in sorted(known.items()):
         parts[split_of(document, held_out=held_out)].append(document)
     for name, part in parts.items():
@@ -66,3 +69,18 @@ def write_splits(
         with atomic_write(path) as out:
             out.writelines(f"{document.to_json()}\n" for document in part)
     return {name: len(part) for name, part in parts.items() if part}
+
+
+def _refuse_losing(folder: Path, names: Iterable[str], known: Container[str]) -> None:
+    """Refuse to write over documents that nobody gave."""
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder}: is a file; name a folder")
+    for path in (folder / name for name in names):
+        if not path.exists():
+            continue
+        for document in read_corpus(path):
+            if document.id not in known:
+                raise DataError(
+                    f"{path}: holds document {document.id!r}, which is not among those given and "
+                    "would be lost; give this file too, or name another folder"
+                )

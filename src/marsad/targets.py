@@ -112,9 +112,9 @@ def _words_of_pieces(part: Part, sentence: TokenizedSentence) -> Ints:
 def _word_targets(
     item: Annotated, number: int, tokenized: TokenizedSentence
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return label set and proclitic length of each word; IGNORED where they are unknown.
+    """Return label set and proclitic length of each word; IGNORED where a corpus has none.
 
-    In documents of our own that is where models do not agree on a mention.
+    Words of a mention that models do not agree on may have any tag.
     """
     document = item.document
     names = scheme().sources[item.source].tags if item.source else scheme().tags
@@ -126,7 +126,7 @@ def _word_targets(
     tags, lengths = _begin_at_heard(targets, tokenized.silent)
     if not item.source:
         unsure = [entity for entity in mentions if document.is_unsure(entity)]
-        tags[_reached(tokenized.words, unsure) & (tags == 0)] = IGNORED
+        tags[_reached(tokenized.words, unsure) & (tags == 0)] = label_sets().anything
         return tags, np.where(lengths < 0, IGNORED, lengths)
     unknown = np.full_like(tags, IGNORED)  # mentions are whole tokens, whatever leads them
     annotated = bool(scheme().sources[item.source].entities)

@@ -1,8 +1,8 @@
 """Training: annotated documents in, the checkpoint with the best dev score out."""
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from marsad.calibrating import fit_on
 from marsad.calibration import CHECKPOINT, Calibration, write_calibration
 from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.config import RunConfig
-from marsad.encoders.loading import Encoder, load_encoder
+from marsad.encoders.loading import Encoder, encoder_digests, load_encoder
 from marsad.errors import ConfigError, DataError
 from marsad.evaluation import score_reader
 from marsad.failures import failures_explained
@@ -37,7 +37,7 @@ from marsad.model_folder import ModelFolder, ModelSettings
 from marsad.modeling import MarsadModel, plain_names, save_model, without_pooler
 from marsad.objective import Objective
 from marsad.optimization import build_optimizer, freeze
-from marsad.processes import this_process
+from marsad.processes import main_first, this_process
 from marsad.reader import Reader
 from marsad.run_log import RunLog, report_training
 from marsad.sampling import EpochSampler
@@ -72,21 +72,14 @@ def train(
     check_dev(dev, config.task)
     record = run_record(config)
     checkpoints = Checkpoints(config.output / FOLDER)
-    with failures_explained(checkpoints), _alone(config):
-        with this_process().main_process_first():
-            if restart and this_process().is_main_process:
-                checkpoints.remove()
+    with failures_explained(checkpoints), ExitStack() as held:
+        with main_first():
+            if this_process().is_main_process:
+                held.enter_context(alone(config.output, work="training"))
+                if restart:
+                    checkpoints.remove()
             last = checkpoints.open(record)
         return _train(config, dev, checkpoints, last, progress)
-
-
-@contextmanager
-def _alone(config: RunConfig) -> Iterator[None]:
-    """Keep other trainings from the folder; of several processes the main one does."""
-    with ExitStack() as held:
-        if this_process().is_main_process:
-            held.enter_context(alone(config.output, work="training"))
-        yield
 
 
 def _train(
@@ -99,10 +92,9 @@ def _train(
     set_seed(config.seed)
     encoder = load_encoder(config.encoder, dropout=config.model.encoder_dropout)
     tokenizer, settings = encoder.tokenizer.backend_tokenizer, model_settings(config, encoder)
-    with this_process().main_process_first():
+    with main_first():
         windows = load_windows(config.data, tokenizer, settings, config.train)
     model = build_model(config, encoder)
-    model.silence(untold(windows))
     reader = Reader(tokenizer, settings, TorchBackend(model))
     trainer = build_trainer(model, config, encoder, windows, reader, dev, checkpoints, progress)
     if config.train.heads_first.epochs and last is None:
@@ -110,17 +102,17 @@ def _train(
     if config.train.data_seed is not None:  # from here on; the heads are those of any other
         set_seed(config.train.data_seed)
     trainer.go_on(last)
-    if not this_process().is_main_process:
-        return ModelFolder(config.output)
-    if trainer.is_fsdp_enabled:  # the parameters are shards; the best weights are whole
-        model = build_model(config, load_encoder(config.encoder))
-        reader = Reader(tokenizer, settings, TorchBackend(model))
-    model.load_state_dict(checkpoints.best_weights())
-    merge_adapters(model)
-    calibration = fit_on(dev, list(reader.judge(dev.documents)), config)
-    folder = save_run(model, config, settings, encoder, calibration, checkpoints)
-    checkpoints.remove()
-    return folder
+    with main_first():
+        if this_process().is_main_process:
+            if trainer.is_fsdp_enabled:  # the parameters are shards; the best weights are whole
+                model = build_model(config, load_encoder(config.encoder))
+                reader = Reader(tokenizer, settings, TorchBackend(model))
+            model.load_state_dict(checkpoints.best_weights())
+            merge_adapters(model)
+            calibration = fit_on(dev, list(reader.judge(dev.documents)), config)
+            save_run(model, config, settings, encoder, calibration, checkpoints)
+            checkpoints.remove()
+    return ModelFolder(config.output)
 
 
 def check_dev(dev: Benchmark, task: Task) -> None:
@@ -135,7 +127,7 @@ def check_dev(dev: Benchmark, task: Task) -> None:
 
 
 def run_record(config: RunConfig) -> dict[str, object]:
-    """Return what must be the same for a run to go on: configuration, version, labels and data.
+    """Return what must be the same for a run to go on: version, configuration, and all it reads.
 
     What has no part in training is left out: where corpora lie, what is tested, exported, tracked.
 
@@ -155,6 +147,7 @@ def run_record(config: RunConfig) -> dict[str, object]:
                 "search": True,
             },
         ),
+        "encoder_files": encoder_digests(config.encoder),
         "corpora": {dev.data: dev.digest, **check_corpora(config.data)},
     }
 
@@ -205,10 +198,13 @@ def build_trainer(
 ) -> DocumentTrainer:
     """Return a trainer over the windows that keeps the best checkpoint by dev score.
 
+    Heads of the model that nothing will teach are silenced.
+
     Raises:
         ConfigError: words are to be hidden, and the encoder has nothing to hide them behind.
     """
     options, adversarial = config.train, config.loss.adversarial
+    model.silence(untold(windows) | config.loss.unweighted)
     return DocumentTrainer(
         objective=build_objective(config, windows),
         sampler=EpochSampler(
@@ -289,7 +285,7 @@ def save_run(
     encoder: Encoder,
     calibration: Calibration,
     checkpoints: Checkpoints,
-) -> ModelFolder:
+) -> None:
     """Write the model folder: weights, config, tokenizer, labels, calibration, run and its log.
 
     All is written among the checkpoints first, so that an older model is whole until there is
@@ -305,6 +301,4 @@ def save_run(
     save_model(model, made, settings)
     write_calibration(calibration, made, CHECKPOINT)
     write_metrics(Metrics(training=report_training(checkpoints.log)), made)
-    folder = ModelFolder(config.output)
-    folder.replace_with(made)
-    return folder
+    ModelFolder(config.output).replace_with(made)

@@ -5,7 +5,8 @@ must score again what the record says, and the card must be what the record make
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from difflib import unified_diff
 from functools import partial
@@ -13,15 +14,19 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from marsad.benchmarks import Benchmark, open_benchmark
 from marsad.card_writing import SEEN, card_text
 from marsad.config import load_config
 from marsad.errors import DataError, MarsadError, ModelError
 from marsad.evaluation import evaluate
+from marsad.files import read_text
 from marsad.metrics import Evaluation, Metrics, read_metrics
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.reader import Watch
 from marsad.runtime import load
+from marsad.scoring.tables import Table
 from marsad.sections import PREFIX
 from marsad.signing import check_signature
 from marsad.systems import ask_reader
@@ -29,6 +34,10 @@ from marsad.systems import ask_reader
 _ROUNDING = 1e-6  # two orders of adding the same numbers
 _NOTHING = (0, 0, 0)  # right, annotated, claimed
 _ANNOTATED = {"support", "documents", "sentences", "data_sha256", "scheme", "scorer", "ruler"}
+
+
+_FLAGGED = re.compile(rf"> Figures on (.*?) {SEEN}\. ?(.*)")
+_OF_FOUND = {"scores.events.realis.support"}  # types that were found, whoever reads them
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ def verify(
         public_key: of whoever is to have signed the folder; without it a signature is skipped.
         watch: passes documents on, and may show how far they are.
     """
-    yield _tried("files", folder.verify)
+    yield _tried("files", partial(_verify_files, folder))
     if public_key:
         yield _tried("signature", partial(check_signature, folder, public_key))
     elif (folder.path / ModelFolder.SIGNATURE).exists():
@@ -88,6 +97,13 @@ def verify(
         if getattr(metrics, part):
             yield Check(part, "is not computed again; its own command does that", skipped=True)
     yield _check_card(folder)
+
+
+def _verify_files(folder: ModelFolder) -> None:
+    folder.require("config", "take it anew")
+    if not (sums := folder.path / ModelFolder.CHECKSUMS).exists():
+        raise ModelError(f"{sums}: no such file; take the folder anew, or write the card again")
+    folder.verify()
 
 
 def _tried(about: str, work: Any) -> Check:  # noqa: ANN401
@@ -123,11 +139,36 @@ def _check(
     about = f"{name}, {len(drawn.documents)} of {len(benchmark.documents)} {benchmark.unit}"
     if again.data_sha256 != own.data_sha256:
         problem = "the data are other than those that were scored"
-    elif sample is None:
-        problem = _differing_figures(asdict(own), asdict(again), tolerance)
+    elif again.model != own.model:
+        problem = f"the figures are of another {own.read_with}"
     else:
-        problem = _differing_documents(own, again, tolerance)
+        problem = _inconsistent(own)
+        if not problem and sample is None:
+            problem = _differing_figures(asdict(own), asdict(again), tolerance)
+        if not problem and (sample is not None or tolerance):
+            problem = _differing_documents(own, again, tolerance)
     return Check(about, problem, again=True)
+
+
+def _inconsistent(own: Evaluation) -> str:
+    """Name the first figure of record that does not follow from the counts of record."""
+    for kind, table in own.scores.tables.items():
+        names = list(table.per_name)
+        counts = [_counted(own.counts[kind].get(id_, {}), names) for id_ in own.documents]
+        made = Table.of(np.array(counts, dtype=np.float64), names)
+        if problem := _differing_figures(asdict(table), asdict(made), 0.0):
+            return f"{kind}: {problem}, by its own counts"
+    if _far(own.overall, own.scores.overall, _ROUNDING):
+        return f"overall is {own.scores.overall!r}, not {own.overall!r}, by its own tables"
+    if list(own.never_predicted) != own.scores.never_predicted:
+        return "never_predicted is not what its own tables say"
+    return ""
+
+
+def _counted(counts: Mapping[str, Sequence[int]], names: Sequence[str]) -> list[list[int]]:
+    """Return what was found, annotated, right and claimed of each name."""
+    own = [counts.get(name, _NOTHING) for name in names]
+    return [[right, annotated, right, claimed] for right, annotated, claimed in own]
 
 
 def _draw(benchmark: Benchmark, sample: int, seed: int) -> Benchmark:
@@ -138,6 +179,8 @@ def _draw(benchmark: Benchmark, sample: int, seed: int) -> Benchmark:
 
 def _again(folder: ModelFolder, own: Evaluation, benchmark: Benchmark, watch: Watch) -> Evaluation:
     roles = {name: role for role, name in ModelFolder.FILES.items()}
+    if own.read_with not in roles:
+        raise ModelError(f"read with {own.read_with!r}, which is no file of a model")
     reader = load(folder.path, file=roles[own.read_with])
     answers = ask_reader(reader, benchmark.documents, ruler=benchmark.ruler, watch=watch)
     return evaluate(answers, benchmark, examples=bool(own.examples))
@@ -165,9 +208,9 @@ def _differing_figures(theirs: Mapping[str, Any], ours: Mapping[str, Any], toler
 def _lasting(key: str, value: object) -> bool:
     """Say whether a value is a share, or does not depend on what a model answers."""
     part, name = key.partition(".")[0], key.rpartition(".")[2]
-    if part == "slices":  # small ones move far; how many there are does not
+    if part == "slices" or ".per_name." in key:  # small ones move far; how many there are does not
         return name in _ANNOTATED
-    if part in ("counts", "never_predicted", "trust", "examples"):
+    if part in ("counts", "never_predicted", "trust", "examples") or key in _OF_FOUND:
         return False
     return isinstance(value, float) or name in _ANNOTATED
 
@@ -217,27 +260,45 @@ def _differing_documents(own: Evaluation, again: Evaluation, tolerance: float) -
 def _check_card(folder: ModelFolder) -> Check:
     """Compare the card with what the record makes.
 
-    What it says of files that it was learnt from cannot be told where these are not; whether the
-    figures are on texts of theirs cannot either.
+    What it says of files that it was learnt from cannot be told where these are not; which figures
+    are on texts of theirs cannot either.
     """
     try:
         run = load_config(folder.require("run", "take the folder anew"))
         path = folder.require("card", "write it with `marsad card write`")
         named = [part.corpus for part in run.data.parts if not part.corpus.startswith(PREFIX)]
         gone = [corpus for corpus in named if not Path(corpus).exists()]
-        written = path.read_text(encoding="utf-8")
-        if gone and SEEN in written:
-            return Check("card", f"{gone[0]}: is not here to be described again", skipped=True)
-        _compare(_without(gone, written), _without(gone, card_text(folder)), path)
+        written = read_text(path)
+        metrics = read_metrics(folder)
+        data = {*metrics.evaluations, *metrics.seeds, *metrics.stress}
+        made = card_text(folder)
+        _compare(_without(gone, written, data), _without(gone, made, data), path)
     except MarsadError as error:
         return Check("card", str(error))
     return Check("card, but for what it says of " + ", ".join(gone) if gone else "card")
 
 
-def _without(corpora: Sequence[str], card: str) -> list[str]:
-    """Return the lines of a card but those that describe the corpora."""
+def _without(corpora: Sequence[str], card: str, data: Set[str]) -> list[str]:
+    """Return the lines of a card but what corpora would have to be here for.
+
+    Args:
+        corpora: files that are gone.
+        card: the card.
+        data: names of all that the card has figures on.
+    """
+    if not corpora:
+        return card.splitlines()
     openings = tuple(f"- `{corpus}`" for corpus in corpora)
-    return [line for line in card.splitlines() if not (openings and line.startswith(openings))]
+    lines = (line for line in card.splitlines() if not line.startswith(openings))
+    return [*filter(None, (_unflagged(line, data) for line in lines))]
+
+
+def _unflagged(line: str, data: Set[str]) -> str:
+    """Return a line without the sentence on which data were seen before."""
+    found = _FLAGGED.match(line)
+    if not found or not data >= {*found[1].split(", ")}:
+        return line
+    return f"> {found[2]}" if found[2] else ""
 
 
 def _compare(written: Sequence[str], made: Sequence[str], path: Path) -> None:

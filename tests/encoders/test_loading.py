@@ -7,12 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertModel, ElectraConfig, ElectraModel, PreTrainedModel
+from transformers import (
+    BertConfig,
+    BertModel,
+    DistilBertConfig,
+    DistilBertModel,
+    ElectraConfig,
+    ElectraModel,
+    PreTrainedModel,
+)
 
 from marsad.config import RunConfig
 from marsad.document import Document
 from marsad.encoders.loading import load_encoder
-from marsad.errors import ModelError
+from marsad.errors import ConfigError, ModelError
 from marsad.model_folder import read_settings
 from marsad.reader import Reader
 from marsad.runtime import load
@@ -156,6 +164,24 @@ def test_the_encoder_of_a_joint_model_of_ours_is_its_own(run_config: RunConfig):
     for name, value in encoder.model.state_dict().items():
         if not name.startswith("pooler."):
             assert torch.equal(value, weights[f"encoder.{name}"]), name
+
+
+def test_an_encoder_without_a_padding_token_is_refused(tmp_path: Path):
+    folder = hub_folder(tmp_path / "encoder", [*SPECIALS, "a"])
+    config = folder / "tokenizer_config.json"
+    own = json.loads(config.read_text(encoding="utf-8"))
+    config.write_text(json.dumps({**own, "pad_token": None}), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"has no pad token; take one that reads as BERT does"):
+        load_encoder(str(folder))
+
+
+def test_dropout_that_lies_elsewhere_is_not_set_in_vain(tmp_path: Path):
+    folder = hub_folder(tmp_path / "encoder", [*SPECIALS, "a"])
+    config = DistilBertConfig(vocab_size=6, dim=32, n_layers=1, n_heads=2, hidden_dim=64)
+    DistilBertModel(config).save_pretrained(folder)
+    load_encoder(str(folder))
+    with pytest.raises(ConfigError, match=r"model\.encoder_dropout: an encoder of type distilbert"):
+        load_encoder(str(folder), dropout=0.0)
 
 
 def test_weights_that_are_not_there_are_not_left_to_chance(tmp_path: Path):

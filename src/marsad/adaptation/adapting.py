@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,12 +26,12 @@ from marsad.adaptation.texts import TextSource
 from marsad.adaptation.transfer import new_pieces, with_vocabulary
 from marsad.adaptation.vocabulary import learn_vocabulary
 from marsad.checkpoints import FOLDER, Checkpoints
-from marsad.encoders.loading import Encoder, load_encoder
+from marsad.encoders.loading import Encoder, encoder_digests, load_encoder
 from marsad.errors import ConfigError, DataError
-from marsad.files import atomic_path, sha256
+from marsad.files import atomic_path
 from marsad.mixture import own_code
 from marsad.modeling import without_pooler
-from marsad.processes import this_process
+from marsad.processes import main_first, this_process
 from marsad.text.cleaning import CLEANINGS
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def vocabulary(config: AdaptConfig, base: Encoder) -> PreTrainedTokenizerFast:
     assert config.vocabulary
     stage = _open(config, "vocabulary").path
     folder, begun = stage / "tokenizer", stage / "begun"  # one that is named so is whole
-    with this_process().main_process_first():
+    with main_first():
         if not folder.exists():
             log.info("learning %d pieces", config.vocabulary.size)
             text = source_of(config).paragraphs(held_out=False)
@@ -256,7 +256,7 @@ def _learn_masked(config: AdaptConfig, encoder: Encoder, watch: Watch) -> None:
 
 def _both_blocks(config: AdaptConfig, tokenizers: Sequence[Tokenizer]) -> tuple[Dataset, Dataset]:
     """Return the blocks that are learnt from and those held out; one process cuts them."""
-    with this_process().main_process_first():
+    with main_first():
         learnt, apart = (blocks_of(config, tokenizers, held_out=own) for own in (False, True))
     return learnt, apart
 
@@ -295,7 +295,7 @@ class _Shown(TrainerCallback):
 def _open(config: AdaptConfig, stage: str) -> Checkpoints:
     """Return the checkpoints of a stage, after what they are of was compared."""
     checkpoints = Checkpoints(stage_folder(config, stage))
-    with this_process().main_process_first():
+    with main_first():
         checkpoints.open(_record(config, stage))
     return checkpoints
 
@@ -304,7 +304,7 @@ def _record(config: AdaptConfig, stage: str) -> dict[str, object]:
     """Return what must be the same for a stage to be taken as done, or to go on."""
     upto = STAGES[: STAGES.index(stage) + 1]
     values = config.model_dump(mode="json", include={"base", "seed", *upto})
-    files = _digests_of_base(config.base)
+    files = encoder_digests(config.base)
     return {
         "version": __version__,
         **values,
@@ -312,15 +312,6 @@ def _record(config: AdaptConfig, stage: str) -> dict[str, object]:
         **({"base_files": files} if files else {}),
         **(taught_by(config.teaching) if stage == "teaching" and config.teaching else {}),
     }
-
-
-def _digests_of_base(base: str) -> Mapping[str, str]:
-    """Return the SHA-256 of the files of a base that is a local folder; others have versions."""
-    folder = Path(base)
-    if not folder.is_dir():
-        return {}
-    files = [*folder.glob("*.safetensors"), folder / "tokenizer.json", folder / "config.json"]
-    return {path.name: sha256(path) for path in sorted(files) if path.is_file()}
 
 
 def _text_record(config: AdaptConfig) -> dict[str, object]:

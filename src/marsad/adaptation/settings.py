@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from marsad.config import load_section
-from marsad.sections import Optimisation, Section
+from marsad.sections import SEEDS, Optimisation, Section
 from marsad.text.cleaning import CleaningName
 
 # Licences, by their SPDX names, that let a model learn from a text and be passed on.
@@ -104,7 +104,7 @@ class AdaptConfig(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     base: str = Field(description="the encoder to begin with: hub id, local folder or builtin:NAME")
     output: Path
-    seed: int = Field(13, ge=0)
+    seed: int = Field(13, ge=0, lt=SEEDS)
     corpora: Path | None = Field(
         None, description="folder of the public corpora; by default what MARSAD_CORPORA names"
     )

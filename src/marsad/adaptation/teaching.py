@@ -15,7 +15,7 @@ from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
 from marsad.files import sha256
 from marsad.model_folder import ModelFolder
 from marsad.modeling import without_pooler
-from marsad.processes import this_process
+from marsad.processes import main_first
 from marsad.repeats import train_once
 
 STUDENT = "student"
@@ -37,7 +37,7 @@ def learn_labels(
         ModelError: a model cannot be loaded.
         TrainingError: the loss became no number, or memory or disk ran out.
     """
-    with this_process().main_process_first():
+    with main_first():
         begun = _saved(encoder, folder)
         labelled = label_texts(options, source, folder / LABELS)
     run = student_run(options, encoder=begun, labelled=labelled, output=folder / STUDENT)

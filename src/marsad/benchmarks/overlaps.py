@@ -1,6 +1,7 @@
 """Which texts stand under which names, so that no figure hides that a model has seen them.
 
-Public corpora are told apart by their parts, files of ours by their paths.
+Public corpora are told apart by their parts, files of ours by their paths and, where they are at
+hand, by their documents.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from marsad.benchmarks import PREFIX
+from marsad.corpus import read_corpus, words_of
 from marsad.labels import scheme
 
 Parts = frozenset[str]
@@ -57,14 +59,21 @@ def share_texts(
         benchmarks: names or paths of what it is scored on.
         learnt: names or paths of training corpora.
         chosen_on: names or paths of benchmarks that its weights or thresholds were chosen by.
+
+    Raises:
+        DataError: a file of ours that is there holds no documents.
     """
     seen = _texts(learnt, TAUGHT) | _texts(chosen_on, HELD)
     return sorted(data for data in set(benchmarks) if _texts([data], HELD) & seen)
 
 
 def _texts(corpora: Iterable[str], parts: Mapping[str, Parts]) -> set[str | Path]:
-    """Return the parts of public corpora and the resolved paths of files of ours."""
+    """Return the parts of public corpora, and of files of ours the paths and documents' words."""
     texts: set[str | Path] = set()
     for data in corpora:
-        texts |= parts.get(data, Parts()) if data.startswith(PREFIX) else {Path(data).resolve()}
+        if data.startswith(PREFIX):
+            texts |= parts.get(data, Parts())
+            continue
+        path = Path(data).resolve()
+        texts |= {path, *(map(words_of, read_corpus(path)) if path.exists() else ())}
     return texts

@@ -1,5 +1,6 @@
 """The command line: parses, calls the library, prints. Heavy packages load inside commands."""
 
+import errno
 import logging
 import sys
 import traceback
@@ -25,6 +26,9 @@ from marsad.cli import (
     train,
 )
 from marsad.errors import MarsadError, MissingExtraError
+from marsad.files import DISK_FULL
+
+_OUR_FAULT = "marsad: this is our fault; please report it with the lines above"
 
 # typer exports this error's subclass alone.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -86,14 +90,29 @@ def run(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("marsad: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone
+    except SystemExit:  # typer's, where whoever read our output has gone
         return 0
+    except OSError as error:
+        if reason := _limit_of_the_system(error):
+            print(f"marsad: {reason}", file=sys.stderr)
+            return 2
+        traceback.print_exc()
+        print(_OUR_FAULT, file=sys.stderr)
+        return 1
     except Exception:
         traceback.print_exc()
-        print("marsad: this is our fault; please report it with the lines above", file=sys.stderr)
+        print(_OUR_FAULT, file=sys.stderr)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _limit_of_the_system(error: OSError) -> str | None:
+    if error.errno in DISK_FULL:
+        return f"the disk is full ({error.strerror}); free some space and run the command again"
+    if error.errno == errno.ENAMETOOLONG:
+        name = str(error.filename)
+        return f"{name[:40]}…: too long for a file's name; name a file, or pipe a text to `-`"
+    return None
 
 
 def main() -> None:

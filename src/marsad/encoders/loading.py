@@ -5,7 +5,7 @@ ways, and one that needs text we do not make is refused.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -15,8 +15,9 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from marsad.encoders import compact
 from marsad.encoders.builtin import NAMES, builtin_folder
-from marsad.encoders.own import BUILTIN
-from marsad.errors import ModelError
+from marsad.encoders.own import BUILTIN, OWN, own_folder
+from marsad.errors import ConfigError, ModelError
+from marsad.files import sha256
 from marsad.model_folder import ARCHITECTURE, SETTINGS_KEY
 from marsad.text.cleaning import CLEANINGS, PLACEHOLDERS, CleaningName, read_cleaning
 from marsad.text.windows import SpecialIds
@@ -70,7 +71,9 @@ def load_encoder(name: str, *, dropout: float | None = None) -> Encoder:
     """Load an encoder by builtin name, folder or hub id, with its own dropout or the given one.
 
     Raises:
-        ModelError: it cannot be found or read, or reads only text cut into morphemes.
+        ConfigError: its dropout cannot be set.
+        ModelError: it cannot be found or read, has no start, end or padding token, or reads only
+            text cut into morphemes.
     """
     if _SEGMENTED_NAME.search(_short(name)):
         raise _segmented(name)
@@ -78,7 +81,7 @@ def load_encoder(name: str, *, dropout: float | None = None) -> Encoder:
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         if dropout is not None:
-            config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
+            _set_dropout(config, dropout)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         if any(_SEGMENTED_PIECE.fullmatch(piece) for piece in tokenizer.get_vocab()):
             raise _segmented(name)
@@ -89,8 +92,36 @@ def load_encoder(name: str, *, dropout: float | None = None) -> Encoder:
             f"encoder {name!r} cannot be loaded ({reason}); give a folder with config.json, "
             f"tokenizer.json and model.safetensors, or {BUILTIN}{NAMES[0]}, which needs no hub"
         ) from None
+    _check_special(name, tokenizer)
     tokenizer.add_tokens([word for word in PLACEHOLDERS if word in tokenizer.get_vocab()])
     return Encoder(model, tokenizer, _cleaning(config, name))
+
+
+def encoder_digests(name: str) -> Mapping[str, str]:
+    """Return the SHA-256 of an encoder's files where they lie here; others have versions."""
+    folder = own_folder() if name == f"{BUILTIN}{OWN}" else Path(name)
+    if not folder.is_dir():
+        return {}
+    files = [*folder.glob("*.safetensors"), folder / "tokenizer.json", folder / "config.json"]
+    return {path.name: sha256(path) for path in sorted(files) if path.is_file()}
+
+
+def _set_dropout(config: PretrainedConfig, dropout: float) -> None:
+    for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        if not hasattr(config, key):
+            raise ConfigError(
+                f"model.encoder_dropout: an encoder of type {config.model_type} has its dropout "
+                "elsewhere than BERT has; leave it out"
+            )
+        setattr(config, key, dropout)
+
+
+def _check_special(name: str, tokenizer: Tokenizer) -> None:
+    for token in ("cls", "sep", "pad"):
+        if getattr(tokenizer, f"{token}_token_id") is None:
+            raise ModelError(
+                f"encoder {name!r} has no {token} token; take one that reads as BERT does"
+            )
 
 
 def _cleaning(config: PretrainedConfig, name: str) -> CleaningName:

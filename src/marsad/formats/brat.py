@@ -52,7 +52,7 @@ def write(documents: Iterable[Document], path: Path) -> None:
     """
     with new_folder(path) as folder, (folder / INDEX).open("w", encoding="utf-8") as index:
         for document in documents:
-            _check(document)
+            check(document)
             if (folder / f"{document.id}.txt").exists():
                 raise refusal(document, "its id names another document's file too; rename one")
             _write_file(folder / f"{document.id}.txt", document.text)
@@ -89,8 +89,12 @@ def _write_file(path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8", newline="")
 
 
-def _check(document: Document) -> None:
-    """Refuse what brat cannot hold."""
+def check(document: Document) -> None:
+    """Refuse a document that brat cannot hold.
+
+    Raises:
+        DataError: it is one.
+    """
     text = document.text
     check_no_sentence_label(document)
     if not can_name_files(document.id):

@@ -58,6 +58,16 @@ _LABEL = re.compile(r"[^\s\0]+")
 Lines = list[tuple[str, str]]  # file:line, and what stands there
 
 
+def check(document: Document) -> None:
+    """Refuse a document that the format cannot express.
+
+    Raises:
+        DataError: it is one.
+    """
+    for _ in _document_lines(document):
+        pass
+
+
 def write(documents: Iterable[Document], path: Path) -> None:
     """Write documents.
 

@@ -16,6 +16,8 @@ from marsad.serving.limits import Limits
 from marsad.serving.measures import Measures
 from marsad.text.words import count_words
 
+_LONGEST = 16  # letters that a word may have on average, and the space after it
+
 _PATIENCE = 0.5  # seconds between two tries of a stream to get a place
 
 
@@ -80,11 +82,12 @@ class Service:
         Raises:
             DataError: it may not.
         """
-        words = count_words(document.text, most=self.limits.words + 1)
+        letters = len(document.text) // _LONGEST  # what has no spaces costs as much
+        words = max(letters, count_words(document.text, most=self.limits.words + 1))
         if words > self.limits.words:
             raise DataError(
-                f"document {document.id!r}: more than {self.limits.words:,} words; "
-                "cut it into parts"
+                f"document {document.id!r}: more than {self.limits.words:,} words, or letters "
+                f"enough for them; cut it into parts"
             )
         if deeper(document.meta, DEEPEST):
             raise DataError(

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from marsad.document import Document
 
@@ -62,7 +62,7 @@ class Asked(BaseModel):
     text: Text | None = None
     id: Text = Field("", max_length=1000)
     meta: Meta = Field(default_factory=dict)
-    documents: list[Given] | None = None
+    documents: Annotated[list[Given], FailFast()] | None = None
     abstain: float | None = Field(
         None,
         ge=0,
@@ -107,7 +107,7 @@ class Tensor(BaseModel):
     """A tensor of the Open Inference Protocol; of strings here."""
 
     name: str
-    shape: list[Annotated[int, Field(ge=0)]]
+    shape: Annotated[list[Annotated[int, Field(ge=0)]], FailFast()]
     datatype: str
     data: Annotated[list[Any], AfterValidator(_writable)]
 
@@ -116,4 +116,4 @@ class Inference(BaseModel):
     """A request of the Open Inference Protocol."""
 
     id: Text | None = None
-    inputs: list[Tensor]
+    inputs: Annotated[list[Tensor], FailFast()]
