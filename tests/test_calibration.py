@@ -1,6 +1,7 @@
 """Calibration: fitted, kept, and what it does to what is reported."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from marsad.calibrating import (
     type_decisions,
 )
 from marsad.calibration import (
+    CHECKPOINT,
     Abstention,
     Calibration,
     Curve,
@@ -33,7 +35,7 @@ from marsad.calibration import (
 from marsad.config import RunConfig
 from marsad.decisions import Judgement
 from marsad.document import Document, Entity, Event, Sentence
-from marsad.errors import ConfigError, ModelError
+from marsad.errors import ConfigError, DataError, ModelError
 from marsad.labels import scheme
 from marsad.metrics import Choice, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder
@@ -395,6 +397,20 @@ def test_documents_of_the_training_are_refused(
 def test_risk_that_is_no_share_is_refused(folder: ModelFolder, risk: float):
     with pytest.raises(ConfigError, match=f"risk {risk:g}: give a share between 0 and 1"):
         calibrate(folder, most_risk=risk)
+
+
+def test_too_few_decisions_leave_the_calibration_that_is_there(
+    model: ModelFolder, documents: list[Document], tmp_path: Path
+):
+    own = ModelFolder(Path(shutil.copytree(model.path, tmp_path / "own")))
+    fitted = replace(read_calibration(own, CHECKPOINT), entities=Curve(0.5))
+    write_calibration(fitted, own, CHECKPOINT)
+    before = own["calibration"].read_bytes()
+    data = tmp_path / "one.jsonl"
+    data.write_text(documents[20].to_json() + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"one\.jsonl: \d+ mentions .* take 50 of each"):
+        calibrate(own, data, file="weights")
+    assert own["calibration"].read_bytes() == before
 
 
 def test_folder_without_a_run_is_refused(folder: ModelFolder):

@@ -89,7 +89,9 @@ def test_a_file_of_ours_is_known_by_any_path(run_config: RunConfig, tmp_path: Pa
     link.symlink_to(CORPUS / "test.jsonl")
     run = with_values(run_config, {key: str(link)})
     names = [str(CORPUS / "test.jsonl"), str(CORPUS / ".." / "corpus" / "test.jsonl")]
-    assert seen_before(run, Calibration(), [*names, str(CORPUS / "dev.jsonl")]) == sorted(names)
+    assert seen_before(run, Calibration(), [*names, str(CORPUS / "test_place.jsonl")]) == sorted(
+        names
+    )
 
 
 def test_whole_files_of_votes_hold_what_was_learnt_and_their_test_parts_do_not(

@@ -7,6 +7,7 @@ import pytest
 
 from marsad.cli import run
 from marsad.config import RunConfig
+from marsad.document import Document
 from marsad.training import train
 from tests.conftest import ROOT
 
@@ -155,6 +156,21 @@ def test_data_split_leaves_no_document_in_two_files(
     capsys.readouterr()
     command = ("data", "split", source, "-o", str(out), "--hold-out", "Sudann")
     assert "no document has that country (did you mean 'Sudan'?)" in refused(capsys, *command)
+
+
+def test_a_split_does_not_write_over_documents_that_were_not_given(
+    tmp_path: Path, documents: list[Document], capsys: pytest.CaptureFixture[str]
+):
+    source, out = str(ROOT / "data" / "corpus"), tmp_path / "split"
+    assert run(["data", "split", source, "-o", str(out)]) == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    new = tmp_path / "new.jsonl"
+    new.write_text(documents[0].to_json() + "\n", encoding="utf-8")
+    assert run(["data", "split", str(new), "-o", str(out)]) == 2
+    assert "which is not among those given and would be lost" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert run(["data", "split", source, "-o", str(new)]) == 2
+    assert "is a file; name a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

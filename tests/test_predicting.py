@@ -262,10 +262,14 @@ def test_a_run_that_is_killed_at_an_output_finishes(
     assert not list(tmp_path.glob(".*.part*"))
 
 
-def test_the_reasons_are_there_before_an_output_fails(reader: Reader, few: Path, tmp_path: Path):
-    with few.open("a", encoding="utf-8") as file:
-        file.write('{"id": "a/b", "text": "قصف"}\n')
-    with pytest.raises(DataError, match="cannot be a file's name"):
+def test_the_reasons_are_there_before_an_output_fails(
+    reader: Reader, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise DataError("the share is gone")
+
+    monkeypatch.setattr("marsad.predicting.writer_of", lambda _: fail)
+    with pytest.raises(DataError, match="the share is gone"):
         predict_into([tmp_path / "brat"], reader, find_files([few]))
     assert "not JSON" in (tmp_path / "brat.rejected.jsonl").read_text("utf-8")
 
@@ -275,6 +279,40 @@ def test_a_page_of_no_document_is_told(reader: Reader, tmp_path: Path):
     with pytest.raises(ConfigError, match="the inputs hold none"):
         predict_into([tmp_path / "x.html"], reader, find_files([tmp_path / "in.jsonl"]))
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_page_refuses_a_second_document_when_it_comes(reader: Reader, few: Path, tmp_path: Path):
+    outputs = [tmp_path / "a.jsonl", tmp_path / "a.html"]
+    for _ in range(2):  # and nothing is left that would stand in the way
+        with pytest.raises(ConfigError, match=r"a\.html: a page holds one document"):
+            predict_into(outputs, reader, find_files([few]))
+        assert not [path for path in tmp_path.glob("*a.*") if path.suffix != ".lock"]
+
+
+@pytest.mark.parametrize("name", ["out", "out.conll"])
+def test_a_document_that_an_output_cannot_hold_is_rejected_and_all_others_are_written(
+    reader: Reader, documents: list[Document], tmp_path: Path, name: str
+):
+    texts = [documents[0].text, documents[1].text, "قصف\0 الطيران البلدة."]
+    ids = ["a", "https://x/y" if name == "out" else "b", "c"]
+    lines = [json.dumps({"id": i, "text": t}) for i, t in zip(ids, texts, strict=True)]
+    given = tmp_path / "given.jsonl"
+    given.write_text("\n".join([*lines, lines[0]]), encoding="utf-8")
+    out = tmp_path / name
+    with pytest.raises(DataError, match="the reasons are in"):
+        predict_into([out], reader, find_files([given]))
+    aside = (tmp_path / f"{name}.rejected.jsonl").read_text("utf-8").splitlines()
+    rejected = {json.loads(line)["where"]: json.loads(line)["reason"] for line in aside}
+    assert "NUL" in rejected["document 'c'"]
+    written = [d.id for d in FORMATS["brat" if name == "out" else "conll"].read(out)]
+    if name == "out":
+        assert rejected.keys() == {"document 'c'", "document 'https://x/y'", "document 'a'"}
+        assert "names another document's file" in rejected["document 'a'"]
+        assert written == ["a"]
+    else:
+        assert rejected.keys() == {"document 'c'"}
+        assert written == ["a", "b", "a"]
+    assert not (tmp_path / f".{name}.part").exists()
 
 
 def test_other_ids_are_another_run(reader: Reader, tmp_path: Path):

@@ -2,14 +2,17 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from marsad.card_writing import SEEN
 from marsad.cli import run
-from marsad.metrics import read_metrics
+from marsad.metrics import read_metrics, write_metrics
 from marsad.model_folder import ModelFolder
+from marsad.scoring.tables import Table
 from marsad.signing import sign
 from marsad.training import train
 from marsad.verification import Check, verify
@@ -113,28 +116,47 @@ def test_a_figure_that_was_raised_is_found(folder: ModelFolder):
     (only,) = wrong(folder)
     assert only.about.endswith("known.jsonl, 6 of 6 documents")
     assert "overall is" in only.problem
-    assert "not 0.999 (1 figures differ)" in only.problem
+    assert "not 0.999" in only.problem
 
 
-def test_counts_of_a_document_that_were_raised_are_found_in_a_sample(folder: ModelFolder):
-    record = json.loads(folder["metrics"].read_text(encoding="utf-8"))
-    counts = next(iter(record["evaluations"].values()))["counts"]["entities"]
-    for name, own in counts.items():
-        counts[name] = {label: [a, a, a] for label, (_, a, _) in own.items() if a}
-    folder["metrics"].write_text(json.dumps(record), encoding="utf-8")
+def lie(folder: ModelFolder) -> None:
+    """Claim that every mention is found, in the counts and in all that follows from them."""
+    metrics = read_metrics(folder)
+    data, own = next(iter(metrics.evaluations.items()))
+    assert own.scores.entities is not None
+    names = list(own.scores.entities.strict.per_name)
+    counts = {
+        id_: {label: (a, a, a) for label, (_, a, _) in found.items() if a}
+        for id_, found in own.counts["entities"].items()
+    }
+    rows = [[[counts[id_].get(n, (0,))[0]] * 4 for n in names] for id_ in own.documents]
+    table = Table.of(np.array(rows, dtype=np.float64), names)
+    modes = {**own.scores.entities.modes, "strict": table}
+    scores = replace(own.scores, entities=replace(own.scores.entities, modes=modes))
+    lied = replace(
+        own,
+        scores=scores,
+        counts={**own.counts, "entities": counts},
+        overall=scores.overall,
+        never_predicted=tuple(scores.never_predicted),
+    )
+    write_metrics(replace(metrics, evaluations={**metrics.evaluations, data: lied}), folder)
     folder.write_checksums()
     assert run(["card", "write", str(folder.path)]) == 0
+
+
+def test_counts_that_were_raised_are_found_in_a_sample(folder: ModelFolder):
+    lie(folder)
     (only,) = wrong(folder, sample=3)
     assert "3 documents are read otherwise than the record says" in only.problem
     assert not wrong(folder, sample=3, tolerance=1.0)
 
 
 def test_a_tolerance_lets_shares_differ_and_nothing_else(folder: ModelFolder):
-    scores = ["scores", "entities", "modes", "strict", "micro"]
-    edit(folder, [*scores, "f1"], 0.999)
+    lie(folder)
     assert wrong(folder, tolerance=0.01)
     assert not wrong(folder, tolerance=1.0)
-    edit(folder, [*scores, "support"], 50_000)
+    edit(folder, ["scores", "entities", "modes", "strict", "micro", "support"], 50_000)
     assert wrong(folder, tolerance=1.0)
 
 
@@ -176,15 +198,43 @@ def test_figures_of_a_card_are_compared_where_the_corpora_are_not_here(folder: M
     assert "Micro F1 **9" in card.problem
 
 
-def test_whether_figures_are_on_texts_of_corpora_that_are_not_here_cannot_be_told(
+def test_which_figures_are_on_texts_of_corpora_that_are_not_here_cannot_be_told(
     folder: ModelFolder,
 ):
-    text = move_the_corpus(folder)
-    folder["card"].write_text(f"{text}\n> Figures on x.jsonl {SEEN}.\n", encoding="utf-8")
-    folder.write_checksums()
-    *_, card = verify(folder, sample=1)
-    assert card.skipped
-    assert "elsewhere.jsonl: is not here" in card.problem
+    move_the_corpus(folder)
+    text = folder["card"].read_text(encoding="utf-8")
+    data = next(iter(read_metrics(folder).evaluations))
+    flagged = text.replace(
+        "\n## What it is for", f"\n> Figures on {data} {SEEN}.\n\n## What it is for"
+    )
+    for others, problem in (
+        ("", ""),
+        ("Certified.", "Certified"),
+        ("\n> Figures on x.jsonl", "x.js"),
+    ):
+        forged = flagged.replace(f"{SEEN}.", f"{SEEN}. {others}".rstrip())
+        folder["card"].write_text(forged, encoding="utf-8")
+        folder.write_checksums()
+        *_, card = verify(folder, sample=1)
+        assert not card.skipped
+        assert problem in card.problem
+        assert bool(problem) == bool(card.problem)
+
+
+def test_a_figure_that_its_own_counts_do_not_make_is_found_in_a_sample(folder: ModelFolder):
+    edit(folder, ["scores", "entities", "modes", "strict", "macro_f1"], 0.97)
+    (only,) = wrong(folder, sample=1, tolerance=1.0)
+    assert "entities: macro_f1" in only.problem
+    assert "by its own counts" in only.problem
+
+
+def test_a_file_that_is_listed_and_gone_and_a_list_that_is_gone_are_found(folder: ModelFolder):
+    folder["log"].unlink()
+    (only,) = wrong(folder, sample=1)
+    assert "metrics.jsonl: is listed in SHA256SUMS and is not there" in only.problem
+    (folder.path / folder.CHECKSUMS).unlink()
+    (only,) = wrong(folder, sample=1)
+    assert "SHA256SUMS: no such file" in only.problem
 
 
 def test_figures_on_a_corpus_that_is_not_here_are_skipped(

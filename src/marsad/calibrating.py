@@ -23,13 +23,14 @@ from marsad.calibration import (
     Calibration,
     Curve,
     logit,
+    read_calibration,
     write_calibration,
 )
 from marsad.config import RunConfig, load_config
 from marsad.corpus import read_corpus
 from marsad.decisions import Judgement, decide_types
 from marsad.document import Document
-from marsad.errors import ConfigError, DataError
+from marsad.errors import ConfigError, DataError, ModelError
 from marsad.labels import scheme
 from marsad.metrics import read_metrics, write_metrics
 from marsad.model_folder import ModelFolder
@@ -181,7 +182,7 @@ def calibrate(
     gold = read_corpus(data)
     reader = open_reader(folder, file=file)
     judgements = list(reader.judge(watch(gold)))
-    _check_enough(judgements, gold, run.task, data)
+    _check_enough(judgements, gold, data, _before(folder, reader.role))
     calibration = fit_calibration(
         judgements,
         gold,
@@ -197,17 +198,28 @@ def calibrate(
     return calibration
 
 
+def _before(folder: ModelFolder, role: str) -> Calibration:
+    """Return the calibration that is there; one that is damaged or missing is none."""
+    try:
+        return read_calibration(folder, role)
+    except ModelError:
+        return Calibration()
+
+
 def _check_enough(
-    judgements: Sequence[Judgement], gold: Sequence[Document], task: Task, data: Path
+    judgements: Sequence[Judgement], gold: Sequence[Document], data: Path, before: Calibration
 ) -> None:
-    """Refuse documents on which nothing can be fitted: what was fitted before would be lost.
+    """Refuse documents on which no curve can be fitted where one was before: it would be lost.
 
     Raises:
         DataError: they are too few.
     """
-    read = {"mentions": mention_decisions} if task != "events" else {}
-    read |= {"event types": type_decisions} if task != "ner" else {}
-    for what, decide in read.items():
+    for what, decide, curve in (
+        ("mentions", mention_decisions, before.entities),
+        ("event types", type_decisions, before.events),
+    ):
+        if curve == Curve():
+            continue
         holds = decide(judgements, gold).holds
         right, wrong = int(holds.sum()), int((~holds).sum())
         if min(right, wrong) < FEWEST:

@@ -56,6 +56,9 @@ def test_records_are_those_of_the_library(
             "more than 2,000 words; cut it into parts",
         ),
         (json.dumps({"documents": [{"text": "x"}] * 9}).encode(), 422, "9 are more than 8"),
+        (json.dumps({"text": "x" * 40_000}).encode(), 422, "more than 2,000 words"),
+        (json.dumps({"documents": [1] * 20_000}).encode(), 422, "body.documents.0: "),
+        (json.dumps(dict.fromkeys(map(str, range(9000)))).encode(), 422, "more than 20 keys"),
         (
             json.dumps({"text": "x", "meta": {"a": json.loads("[" * 150 + "]" * 150)}}).encode(),
             422,

@@ -80,7 +80,8 @@ def run(arguments: list[str] | None = None) -> int:
         return 2
     except UsageError as error:
         message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
-        print(f"marsad: {message}; see --help", file=sys.stderr)
+        if message:  # none where there was no command, and the help stands there already
+            print(f"marsad: {message}; see --help", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         if (error.name or "marsad").startswith("marsad"):

@@ -86,8 +86,8 @@ class Service:
         words = max(letters, count_words(document.text, most=self.limits.words + 1))
         if words > self.limits.words:
             raise DataError(
-                f"document {document.id!r}: more than {self.limits.words:,} words, or letters "
-                f"enough for them; cut it into parts"
+                f"document {document.id!r}: more than {self.limits.words:,} words; "
+                "cut it into parts"
             )
         if deeper(document.meta, DEEPEST):
             raise DataError(

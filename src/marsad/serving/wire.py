@@ -24,14 +24,28 @@ def _writable(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
+_MOST_KEYS = 20
+
 Text = Annotated[str, AfterValidator(_writable)]
 Meta = Annotated[dict[str, Any], AfterValidator(_writable)]
 
 
-class Given(BaseModel):
-    """A document to read."""
+class _Closed(BaseModel):
+    """A part of a request, without other keys than its own."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_keys(cls, value: Any) -> Any:  # noqa: ANN401
+        """Refuse a flood of keys as one: each would make an error of its own."""
+        if isinstance(value, dict) and len(value) > _MOST_KEYS:
+            raise ValueError(f"more than {_MOST_KEYS} keys")
+        return value
+
+
+class Given(_Closed):
+    """A document to read."""
 
     text: Text = Field(description="The text, as it is; offsets of the answer are into it.")
     id: Text = Field("", max_length=1000, description="Comes back with the answer.")
@@ -54,15 +68,15 @@ def _either(schema: dict[str, Any]) -> None:
     ]
 
 
-class Asked(BaseModel):
+class Asked(_Closed):
     """One document (``text``), or many (``documents``)."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_either)
+    model_config = ConfigDict(json_schema_extra=_either)
 
     text: Text | None = None
     id: Text = Field("", max_length=1000)
     meta: Meta = Field(default_factory=dict)
-    documents: Annotated[list[Given], FailFast()] | None = None
+    documents: list[Given] | None = Field(None, fail_fast=True)
     abstain: float | None = Field(
         None,
         ge=0,

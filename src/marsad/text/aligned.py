@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class AlignedText:
     """A rewritten text: character ``i`` stands for the source's ``[starts[i], ends[i])``.
 
-    Offsets are code points. ``ends`` never decreases, so the source of any slice is one range.
+    Offsets are code points. ``ends`` decreases nowhere but inside a match that was rewritten, so
+    the source of any slice that cuts none is one range.
     """
 
     text: str
