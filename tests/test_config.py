@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 
 import pytest
@@ -44,19 +43,6 @@ def test_wrong_key_or_value_is_named(override: str, message: str):
         load_config(JOINT, overrides=(override,))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "override", "message"),
-    [
-        ("ner", "loss.realis_weight=9", "loss.realis_weight: task ner has no events; leave it out"),
-        ("ner", "loss.asymmetric={}", "loss.asymmetric: task ner has no events"),
-        ("events", "loss.clitic_weight=0", "loss.clitic_weight: task events has no entities"),
-    ],
-)
-def test_an_option_that_would_do_nothing_is_refused(name: str, override: str, message: str):
-    with pytest.raises(ConfigError, match=re.escape(message)):
-        load_config(JOINT.with_name(f"{name}.yaml"), overrides=(override,))
 
 
 def test_an_asymmetric_loss_leaves_no_place_for_the_focal_one():

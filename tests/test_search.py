@@ -28,7 +28,7 @@ from marsad.search import Search, check_space, search
 from marsad.splits import SHARES
 from marsad.trainer import Progress
 from marsad.training import train
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ended_otherwise
 from tests.test_repeats import file_of, killed_in, lines_of_first_epoch, quick  # noqa: F401
 
 SPACE = {
@@ -350,7 +350,7 @@ def test_changed_corpus_is_another_search(
 ):
     config = searching(quick, 2)
     search(config)
-    jsonl.write(documents[:3], Path(config.data.dev))
+    jsonl.write(map(ended_otherwise, documents[:3]), Path(config.data.dev))
     with pytest.raises(ConfigError, match="differs in corpora"):
         search(config)
 

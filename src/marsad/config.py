@@ -6,7 +6,6 @@ overrides single keys with the same checks.
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self, TypeVar, get_args
 
 import yaml
@@ -34,15 +33,6 @@ from marsad.tasks import Task
 from marsad.text.cleaning import CleaningName
 
 S = TypeVar("S", bound=Section)
-
-
-# The keys of ``loss`` that a task has nothing for.
-_LOSSES_OF_OTHERS: Mapping[Task, tuple[str, ...]] = MappingProxyType(
-    {
-        "ner": ("event_weight", "realis_weight", "event_positive_weight", "asymmetric"),
-        "events": ("entity_weight", "clitic_weight"),
-    }
-)
 
 
 class RunConfig(Section):
@@ -95,12 +85,10 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _options_have_something_to_do(self) -> Self:
-        if self.task == "ner" and self.model.family_thresholds:
-            raise ValueError("model.family_thresholds: task ner has no events; leave it out")
-        for key in _LOSSES_OF_OTHERS.get(self.task, ()):
-            if getattr(self.loss, key) != LossConfig.model_fields[key].default:
-                lacking = "events" if self.task == "ner" else "entities"
-                raise ValueError(f"loss.{key}: task {self.task} has no {lacking}; leave it out")
+        if self.task == "ner" and (self.model.family_thresholds or self.loss.asymmetric):
+            raise ValueError(
+                "task ner has no events: leave out model.family_thresholds and loss.asymmetric"
+            )
         if self.task == "events" and self.loss.asymmetric and self.loss.focal_gamma:
             raise ValueError("loss.focal_gamma: asymmetric takes its place; leave out one of them")
         return self
