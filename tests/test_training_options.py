@@ -420,7 +420,6 @@ def test_a_compiled_run_is_the_same_run(tiny_config: RunConfig, monkeypatch: pyt
         assert torch.allclose(value, other.state_dict()[name], atol=1e-4), name
 
 
-@pytest.mark.slow
 def test_a_crf_keeps_its_score_in_int8(crf_folder: ModelFolder, documents: list[Document]):
     export(crf_folder)
     transitions = load_model(crf_folder, read_settings(crf_folder)).crf.transitions

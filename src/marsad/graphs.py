@@ -48,9 +48,10 @@ def inputs_read(
 
 
 def replace_nodes(graph: GraphProto, nodes: Iterable[NodeProto]) -> None:
-    """Give a graph other nodes, and drop the constants that none of them reads."""
+    """Give a graph other nodes, and drop the constants that none of them reads or gives out."""
     copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
     read = {name for node in copies for name in node.input}
+    read |= {output.name for output in graph.output}  # a CRF's transitions are one as they are
     unread = [i for i, tensor in enumerate(graph.initializer) if tensor.name not in read]
     for i in reversed(unread):
         del graph.initializer[i]
