@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
@@ -9,9 +10,10 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordPiece
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from marsad.config import RunConfig
+from marsad.config import RunConfig, with_values
 from marsad.corpus import read_corpus
 from marsad.document import Document
+from marsad.formats import jsonl
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "data" / "corpus"
@@ -102,4 +104,28 @@ def run_config(tiny_encoder: Path, tiny_corpus: Path, tmp_path: Path) -> RunConf
             "train": {"epochs": 2, "batch_size": 4, "learning_rate": 2e-3},
             "export": {"max_entity_loss": 1.0, "max_event_loss": 1.0, "max_flips": 1.0},
         }
+    )
+
+
+@pytest.fixture
+def quick(run_config: RunConfig, documents: list[Document], tmp_path: Path) -> RunConfig:
+    """A run of a second that learns something: of what it is scored on it learnt from all.
+
+    Its encoder is the same in every test run.
+    """
+    encoder = Path(copytree(run_config.encoder, tmp_path / "encoder"))
+    torch.manual_seed(1)
+    BertModel(BertConfig.from_pretrained(encoder)).save_pretrained(encoder)
+    jsonl.write(documents[:3], tmp_path / "train.jsonl")
+    jsonl.write(map(ended_otherwise, documents[:2]), tmp_path / "dev.jsonl")
+    return with_values(
+        run_config,
+        {
+            "encoder": str(encoder),
+            "data.train": str(tmp_path / "train.jsonl"),
+            "data.dev": str(tmp_path / "dev.jsonl"),
+            "data.test": str(tmp_path / "dev.jsonl"),
+            "train.learning_rate": 1e-2,
+            "train.precision": "fp32",
+        },
     )

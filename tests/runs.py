@@ -1,17 +1,21 @@
-"""Runs over a tiny encoder, and runs that are made ready but not started."""
+"""Runs over a tiny encoder: made ready but not started, or killed on their way."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from marsad.benchmarks import open_benchmark
 from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.config import RunConfig
 from marsad.encoders.loading import load_encoder
 from marsad.mixture import load_windows
+from marsad.model_folder import ModelFolder
 from marsad.reader import Reader
 from marsad.torch_backend import TorchBackend
 from marsad.trainer import DocumentTrainer
-from marsad.training import build_model, build_trainer, model_settings
+from marsad.training import build_model, build_trainer, model_settings, train
 
 
 def tiny_run(encoder: Path, corpus: Path, output: Path, **sections: Any) -> RunConfig:
@@ -48,3 +52,46 @@ def prepare(config: RunConfig) -> DocumentTrainer:
         open_benchmark(config.data.dev),
         Checkpoints(config.output / FOLDER),
     )
+
+
+def file_of(config: RunConfig, folder: Path) -> str:
+    path = folder / "config.yaml"
+    path.write_text(config.to_yaml(), encoding="utf-8")
+    return str(path)
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    """When the weights of each run in a folder were written."""
+    return {p.parent.name: p.stat().st_mtime_ns for p in folder.glob("*/model.safetensors")}
+
+
+def stop_at(scoring: int) -> Callable[[float, float], None]:
+    """Return a progress that kills a run at one of its scorings."""
+    left = [scoring]
+
+    def progress(epochs: float, score: float) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def train_until(config: RunConfig, scoring: int) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(config, progress=stop_at(scoring))
+
+
+def killed_in(name: str) -> Callable[..., ModelFolder]:
+    """Return a training that is killed after the first epoch of the run of a name."""
+
+    def train_some(config: RunConfig, **_: object) -> ModelFolder:
+        return train(config, progress=stop_at(2) if config.output.name == name else None)
+
+    return train_some
+
+
+def lines_of_first_epoch(log: Path) -> set[str]:
+    """Its scoring and end, with the seconds it took: a second go at it would write others."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    return {line for line in lines if '"epoch": 1.0' in line}

@@ -24,8 +24,8 @@ from marsad.cli import run
 from marsad.config import RunConfig, with_values
 from marsad.corpus import read_corpus
 from marsad.document import Document, parse_document
+from marsad.finished_runs import train_once
 from marsad.formats import FORMATS
-from marsad.repeats import train_once
 from tests.conftest import ROOT
 from tests.corpora import write_anercorp, write_corpora, write_wojood
 from tests.runs import ANY_LOSS, tiny_run

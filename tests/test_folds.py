@@ -21,13 +21,7 @@ from marsad.model_folder import ModelFolder
 from marsad.runtime import open_reader
 from marsad.scoring import score
 from tests.conftest import ROOT
-from tests.test_repeats import (  # noqa: F401
-    file_of,
-    killed_in,
-    lines_of_first_epoch,
-    quick,
-    stamps,
-)
+from tests.runs import file_of, killed_in, lines_of_first_epoch, stamps
 
 
 def on(config: RunConfig, documents: list[Document], path: Path) -> RunConfig:
@@ -69,7 +63,7 @@ def test_documents_keep_their_fold_when_others_come(
 
 @pytest.mark.slow
 def test_figures_are_of_models_that_never_saw_what_they_are_scored_on(
-    quick: RunConfig,  # noqa: F811
+    quick: RunConfig,
     documents: list[Document],
     tmp_path: Path,
     capsys: pytest.CaptureFixture,
@@ -124,7 +118,7 @@ def test_figures_are_of_models_that_never_saw_what_they_are_scored_on(
 
 
 def test_killed_fold_goes_on(
-    quick: RunConfig,  # noqa: F811
+    quick: RunConfig,
     documents: list[Document],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -132,7 +126,7 @@ def test_killed_fold_goes_on(
     quick = with_values(quick, {"train.batch_size": 16})
     config, home = on(quick, documents[9:11], tmp_path / "all.jsonl"), quick.output / "folds"
     with monkeypatch.context() as patch:
-        patch.setattr("marsad.repeats.train", killed_in("2"))
+        patch.setattr("marsad.finished_runs.train", killed_in("2"))
         with pytest.raises(KeyboardInterrupt):
             cross_validate(config, folds=2)
     before = stamps(home)

@@ -21,15 +21,15 @@ from marsad.cli import run
 from marsad.config import RunConfig, load_config, with_values
 from marsad.document import Document
 from marsad.errors import ConfigError, DataError, TrainingError
+from marsad.finished_runs import best_scoring
 from marsad.formats import jsonl
 from marsad.model_folder import ModelFolder
-from marsad.repeats import best_scoring
 from marsad.search import Search, check_space, search
 from marsad.splits import SHARES
 from marsad.trainer import Progress
 from marsad.training import train
 from tests.conftest import ROOT, ended_otherwise
-from tests.test_repeats import file_of, killed_in, lines_of_first_epoch, quick  # noqa: F401
+from tests.runs import file_of, killed_in, lines_of_first_epoch
 
 SPACE = {
     "train.learning_rate": {"low": 1e-5, "high": 1e-1, "log": True},
@@ -193,7 +193,7 @@ def test_killed_search_goes_on_as_if_it_had_not_been(
 
 
 def test_killed_trial_goes_on_from_its_checkpoint(
-    quick: RunConfig,  # noqa: F811
+    quick: RunConfig,
     monkeypatch: pytest.MonkeyPatch,
 ):
     space = {"train.learning_rate": {"low": 3e-3, "high": 1e-2}}
@@ -344,7 +344,7 @@ def test_changed_search_is_refused_until_forgotten(
 
 
 def test_changed_corpus_is_another_search(
-    quick: RunConfig,  # noqa: F811
+    quick: RunConfig,
     documents: list[Document],
     runs: Runs,
 ):
@@ -464,7 +464,7 @@ def test_missing_optuna_names_the_extra(
 
 @pytest.mark.slow
 def test_search_that_is_killed_in_a_run_goes_on(
-    quick: RunConfig,  # noqa: F811
+    quick: RunConfig,
     tmp_path: Path,
     capsys: pytest.CaptureFixture,
 ):

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from marsad.errors import ConfigError
-from marsad.files import atomic_path, atomic_write
+from marsad.files import atomic_path, write_json
 
 FOLDER = "checkpoints"
 _SEAL = "sealed.safetensors"  # written last; holds the running mean of the weights, if there is one
@@ -54,8 +54,7 @@ class Checkpoints:
                 )
         if not record.exists() or changed:
             self.remove()
-            with atomic_write(record) as out:
-                json.dump(run, out, ensure_ascii=False, indent=1, sort_keys=True)
+            write_json(record, run)
         self._remove_torn()
         return self.last()
 

@@ -18,12 +18,13 @@ from marsad.config import RunConfig, load_config, with_values
 from marsad.errors import ExportError
 from marsad.examining import Examination, examine
 from marsad.files import atomic_path
+from marsad.jobs import Floats
 from marsad.metrics import ExportReport, read_metrics, write_metrics
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.modeling import load_model
 from marsad.onnx_backend import OnnxBackend
 from marsad.quantization import halve, quantize, rank_by_error
-from marsad.reader import Backend, Floats, Reader, Watch
+from marsad.reader import Backend, Reader, Watch
 from marsad.runtime import read_tokenizer
 from marsad.sections import ExportConfig
 from marsad.smoothing import smooth

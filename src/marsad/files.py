@@ -133,6 +133,13 @@ def atomic_write(path: Path) -> Iterator[TextIO]:
         yield out
 
 
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON value, a line for each of its parts, whole or not at all."""
+    with atomic_write(path) as out:
+        json.dump(value, out, ensure_ascii=False, indent=1)
+        out.write("\n")
+
+
 def remove_leftovers(path: Path) -> None:
     """Remove the temporary files beside a path whose writers were killed."""
     for leftover in path.parent.glob(f"{glob.escape(_leading(path))}*"):

@@ -16,11 +16,13 @@ from marsad.corpus import find_shared, read_corpus
 from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.evaluation import evaluate
+from marsad.files import write_json
+from marsad.finished_runs import best_scoring, train_once
 from marsad.formats import jsonl
 from marsad.mixture import check_corpora
 from marsad.model_folder import ModelFolder
 from marsad.reader import Watch
-from marsad.repeats import Repeats, best_scoring, refuse_processes, train_once, write_record
+from marsad.repeats import Repeats, refuse_processes
 from marsad.runtime import open_reader
 from marsad.scoring import Scores
 from marsad.sections import MixturePart
@@ -154,7 +156,7 @@ def cross_validate(
         Repeats({str(fold.number): best_scoring(folder) for fold, folder in trained}),
         _score_together([_read(fold, folder, watch) for fold, folder in trained], parts),
     )
-    write_record(config.output / "folds.json", found.to_record())
+    write_json(config.output / "folds.json", found.to_record())
     return found
 
 

@@ -18,8 +18,8 @@ from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.evaluation import score_reader
 from marsad.files import atomic_write
+from marsad.finished_runs import train_once
 from marsad.reader import Reader
-from marsad.repeats import train_once
 from marsad.runtime import load
 from marsad.sections import PREFIX
 from marsad.selection import doubt, select

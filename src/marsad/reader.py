@@ -6,34 +6,27 @@ production and over torch in training, so that what is measured is what is serve
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from marsad.calibration import Calibration, Curve, sigmoid
-from marsad.decisions import Judgement, calibrated, report_events, withhold
-from marsad.document import Document, Entity, Event, ModelStamp, Sentence
+from marsad.calibration import Calibration, Curve
+from marsad.decisions import Judgement
+from marsad.document import Document, ModelStamp, Sentence
+from marsad.jobs import SENTENCE_HEADS, WORD_HEADS, Answer, Floats, Job, Judge, read_events
 from marsad.labels import scheme
 from marsad.model_folder import ModelSettings
-from marsad.spans import TagReading, read_entities, tag_log_marginals
+from marsad.spans import TagReading
 from marsad.text.batches import Batch, make_batch
 from marsad.text.sentences import split_sentences
-from marsad.text.windows import Part, Window, pack_windows, tokenize_sentences
-from marsad.text.words import count_words
+from marsad.text.windows import Window, pack_windows, tokenize_sentences
 from marsad.workers import side_by_side
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-
 WINDOWS_AT_ONCE = 512
-WORD_HEADS = ("tags", "proclitics")
-SENTENCE_HEADS = ("events", "realis")
-
 
 # Passes documents on, and may show how far they are.
 Watch = Callable[[Sequence[Document]], Iterable[Document]]
@@ -59,40 +52,6 @@ class Backend(Protocol):
             Of one with a CRF: ``transitions`` (tags, tags).
         """
         ...
-
-
-# What is kept of a sentence's ``events`` and ``realis`` logits.
-Judge = Callable[[Mapping[str, Floats]], Any]
-
-
-class _Answer(NamedTuple):
-    """What a backend said of one part of a sentence: of its words, and of the part.
-
-    ``transitions`` are the model's.
-    """
-
-    part: Part
-    words: Mapping[str, Floats]
-    sentence: Mapping[str, Floats]
-    transitions: Floats | None
-
-
-@dataclass
-class _Job:
-    """A document on its way: windows to come, answers not yet decoded, and what was decoded.
-
-    ``outside`` keeps, where it is wanted, the words that were read and each one's probability of
-    lying in no mention.
-    """
-
-    document: Document
-    windows: Iterator[Window]
-    judge: Judge
-    answers: list[_Answer] = field(default_factory=list)
-    entities: list[Entity] = field(default_factory=list)
-    verdicts: dict[int, Any] = field(default_factory=dict)
-    words_read: int = 0
-    outside: list[tuple[Ints, Floats]] | None = None
 
 
 class Reader:
@@ -163,14 +122,14 @@ class Reader:
         if isinstance(texts, str):
             raise TypeError("pipe reads many texts, and this is one; call the reader with it")
         judge = partial(read_events, calibration=self.calibration)
-        return (self._record(job) for job in self._jobs(texts, batch_size, judge))
+        return (job.record(self.calibration) for job in self._jobs(texts, batch_size, judge))
 
     def judge(
         self, texts: Iterable[str | Document], *, batch_size: int = 32
     ) -> Iterator[Judgement]:
         """Yield what the model says of each text, before calibration and thresholds."""
         for job in self._jobs(texts, batch_size, lambda logits: logits, detailed=True):
-            yield self._judgement(job)
+            yield job.judgement()
 
     def _jobs(
         self,
@@ -179,40 +138,32 @@ class Reader:
         judge: Judge,
         *,
         detailed: bool = False,
-    ) -> Iterator[_Job]:
+    ) -> Iterator[Job]:
         """Yield documents, in order, when the last of their windows was answered."""
-        jobs: list[_Job] = []
-        todo: list[tuple[_Job, Window]] = []
+        jobs: list[Job] = []
+        todo: list[tuple[Job, Window]] = []
         for i, text in enumerate(texts):
             if not isinstance(text, (str, Document)):
                 raise TypeError(f"text {i} is a {type(text).__name__}, not a str or a Document")
             document = text if isinstance(text, Document) else Document(id=str(i), text=text)
-            job = self._open(document, judge)
-            job.outside = [] if detailed else None
+            job = self._open(document, judge, detailed=detailed)
             jobs.append(job)
             for window in job.windows:
                 todo.append((job, window))
                 if len(todo) == WINDOWS_AT_ONCE:
                     self._run(todo)
                     todo = []
-                    yield from self._close(jobs[:-1])
+                    yield from _close(jobs[:-1])
                     jobs = [job]
             if len(jobs) == batch_size:
                 self._run(todo)
                 todo = []
-                yield from self._close(jobs)
+                yield from _close(jobs)
                 jobs = []
         self._run(todo)
-        yield from self._close(jobs)
+        yield from _close(jobs)
 
-    def _close(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
-        """Decode the last sentence of documents whose windows are all answered."""
-        for job in jobs:
-            if job.answers:
-                self._decode(job)
-            yield job
-
-    def _open(self, document: Document, judge: Judge) -> _Job:
+    def _open(self, document: Document, judge: Judge, *, detailed: bool) -> Job:
         settings = self.settings
         spans = [(s.start, s.end) for s in document.sentences] or split_sentences(document.text)
         windows = pack_windows(
@@ -224,9 +175,16 @@ class Reader:
             context=settings.context,
         )
         sentences = tuple(Sentence(start, end) for start, end in spans)
-        return _Job(replace(document, sentences=sentences), windows, judge)
+        return Job(
+            replace(document, sentences=sentences, model=self.stamp),
+            windows,
+            settings.task,
+            judge,
+            self.reading,
+            outside=[] if detailed else None,
+        )
 
-    def _run(self, todo: Sequence[tuple[_Job, Window]]) -> None:
+    def _run(self, todo: Sequence[tuple[Job, Window]]) -> None:
         """Answer windows, longest first in the backend's batches, and decode the answers."""
         rest = sorted(range(len(todo)), key=lambda i: -len(todo[i][1].ids))
         batches = []
@@ -239,11 +197,9 @@ class Reader:
         answers = dict(zip(chain(*batches), chain(*found), strict=True))
         for i, (job, _) in enumerate(todo):
             for answer in answers[i]:
-                if job.answers and job.answers[0].part.sentence != answer.part.sentence:
-                    self._decode(job)
-                job.answers.append(answer)
+                job.hear(answer)
 
-    def _answer(self, windows: Sequence[Window]) -> list[list[_Answer]]:
+    def _answer(self, windows: Sequence[Window]) -> list[list[Answer]]:
         """Return what the backend says of each window's parts."""
         spans = [window.spans(self.settings.pooling) for window in windows]
         batch = make_batch([window.ids for window in windows], spans, self.settings.special)
@@ -252,7 +208,7 @@ class Reader:
         of_sentences = {name: logits[name] for name in SENTENCE_HEADS if name in logits}
         return [
             [
-                _Answer(
+                Answer(
                     part,
                     {name: value[row, part.positions] for name, value in of_words.items()},
                     {name: value[row, column] for name, value in of_sentences.items()},
@@ -263,76 +219,12 @@ class Reader:
             for row, window in enumerate(windows)
         ]
 
-    def _decode(self, job: _Job) -> None:
-        """Turn the answers on one sentence, all of them in, into entities and event scores."""
-        parts = [answer.part for answer in job.answers]
-        heard = ~np.concatenate([part.silent for part in parts])
-        job.words_read += len(heard)
-        if self.settings.task != "events":
-            words = np.concatenate([part.words for part in parts])[heard]
-            tags, proclitics = (
-                np.concatenate([answer.words[name] for answer in job.answers])[heard]
-                for name in WORD_HEADS
-            )
-            names, transitions = scheme().tags, job.answers[0].transitions
-            text = job.document.text
-            job.entities += read_entities(
-                text,
-                words,
-                tags,
-                proclitics,
-                names,
-                transitions=transitions,
-                reading=self.reading,
-            )
-            if job.outside is not None:
-                scores = tag_log_marginals(tags, transitions, names)
-                outside = self.reading(scores) if self.reading else scores
-                job.outside.append((words, np.exp(outside[:, 0])))
-        if self.settings.task != "ner" and heard.any():
-            sentence = parts[0].sentence
-            logits = surest([answer.sentence for answer in job.answers])
-            job.verdicts[sentence] = job.judge(logits)
-        job.answers = []
 
-    def _record(self, job: _Job) -> Document:
-        sentences = (
-            replace(sentence, events=job.verdicts[i]) if job.verdicts.get(i) else sentence
-            for i, sentence in enumerate(job.document.sentences)
-        )
-        return withhold(
-            replace(
-                self._unjudged(job),
-                sentences=tuple(sentences),
-                entities=calibrated(job.entities, self.calibration),
-            ),
-            self.calibration,
-        )
-
-    def _judgement(self, job: _Job) -> Judgement:
-        shape = len(job.document.sentences), len(scheme().events)
-        events, realis = np.zeros(shape, np.float32), np.zeros(shape, np.int64)
-        for i, logits in job.verdicts.items():
-            events[i], realis[i] = sigmoid(logits["events"]), logits["realis"].argmax(axis=-1)
-        words, outside = zip(*job.outside, strict=True) if job.outside else ((), ())
-        return Judgement(
-            replace(self._unjudged(job), entities=tuple(job.entities)),
-            events,
-            realis,
-            np.concatenate([np.empty((0, 2), np.int64), *words]),
-            np.concatenate([np.empty(0, np.float32), *outside]),
-        )
-
-    def _unjudged(self, job: _Job) -> Document:
-        total = count_words(job.document.text)
-        return replace(
-            job.document,
-            entities=(),
-            # Sentences that are given may cut a word in two, and each half counts.
-            coverage=min(job.words_read / total, 1.0) if total else 1.0,
-            warnings=() if total else ("no words in the text",),
-            model=self.stamp,
-        )
+def _close(jobs: Iterable[Job]) -> Iterator[Job]:
+    """Decode the last sentence of documents whose windows are all answered."""
+    for job in jobs:
+        job.decode()
+        yield job
 
 
 def _summed_up(curve: Curve, reading: TagReading) -> Curve:
@@ -345,22 +237,3 @@ def _summed_up(curve: Curve, reading: TagReading) -> Curve:
         if name.startswith("B-") and chosen.any()
     }
     return replace(curve, shifts=shifts)
-
-
-def surest(parts: Sequence[Mapping[str, Floats]]) -> Mapping[str, Floats]:
-    """Join what was said of the parts of a sentence: each type as the part surest of it has it."""
-    events = np.stack([part["events"] for part in parts])
-    best, types = events.argmax(axis=0), np.arange(events.shape[1])
-    realis = np.stack([part["realis"] for part in parts])
-    return {"events": events[best, types], "realis": realis[best, types]}
-
-
-def read_events(logits: Mapping[str, Floats], *, calibration: Calibration) -> tuple[Event, ...]:
-    """Decode the events of one sentence.
-
-    Args:
-        logits: ``events`` (types) and ``realis`` (types, values).
-        calibration: probabilities and thresholds.
-    """
-    scores = sigmoid(logits["events"]).astype(np.float32)
-    return report_events(scores, logits["realis"].argmax(axis=-1), calibration)

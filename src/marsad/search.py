@@ -22,8 +22,9 @@ from marsad.checkpoints import differing
 from marsad.config import RunConfig, with_values
 from marsad.errors import ConfigError, MissingExtraError, TrainingError
 from marsad.files import atomic_write
+from marsad.finished_runs import SCORE, best_scoring
 from marsad.locking import alone
-from marsad.repeats import SCORE, best_scoring, check_data, refuse_processes
+from marsad.repeats import check_data, refuse_processes
 from marsad.sections import Choice, Range, SearchConfig
 from marsad.training import run_record, train
 

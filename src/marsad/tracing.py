@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from marsad.jobs import WORD_HEADS
 from marsad.model_folder import ModelSettings
 from marsad.modeling import MarsadModel
 from marsad.onnx_backend import OnnxBackend
 from marsad.quiet import quiet
-from marsad.reader import WORD_HEADS
 from marsad.text.batches import Batch, make_batch
 from marsad.text.windows import SpecialIds
 from marsad.torch_backend import TorchBackend

@@ -17,7 +17,7 @@ from marsad.adaptation.settings import AdaptConfig, load_adaptation
 from marsad.benchmarks.provenance import licence_asked
 from marsad.closed import parse_closed
 from marsad.errors import ModelError
-from marsad.files import atomic_write
+from marsad.files import atomic_write, write_json
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 _STAGES = {"vectors": "Vectors of new pieces.", "masking": "Masked words."}
@@ -92,9 +92,7 @@ def read_evidence(folder: EncoderFolder) -> list[Compared]:
 
 def write_evidence(folder: EncoderFolder, evidence: Sequence[Compared]) -> None:
     """Write what is known of models over base and encoder."""
-    with atomic_write(folder["evidence"]) as out:
-        json.dump([asdict(row) for row in evidence], out, ensure_ascii=False, indent=1)
-        out.write("\n")
+    write_json(folder["evidence"], [asdict(row) for row in evidence])
 
 
 @cache

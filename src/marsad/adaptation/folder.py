@@ -1,6 +1,5 @@
 """The folder of an encoder that was adapted: weights in eight bits, tokenizer, record and card."""
 
-import json
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,9 +24,9 @@ from marsad.adaptation.teaching import STUDENT
 from marsad.checkpoints import FOLDER
 from marsad.encoders import compact
 from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
-from marsad.files import atomic_write, read_records
+from marsad.files import atomic_write, read_records, write_json
+from marsad.finished_runs import best_scoring
 from marsad.model_folder import ModelFolder
-from marsad.repeats import best_scoring
 
 _BLOCKS_READ, _TOGETHER = 128, 8
 
@@ -111,9 +110,7 @@ def save_encoder(
     values = config.model_dump(mode="json", exclude_none=True, exclude={"corpora"})
     with atomic_write(made["run"]) as out:
         yaml.safe_dump(values, out, sort_keys=False, allow_unicode=True)
-    with atomic_write(made["record"]) as out:
-        json.dump(asdict(_measure(encoder, config, probes)), out, indent=1)
-        out.write("\n")
+    write_json(made["record"], asdict(_measure(encoder, config, probes)))
     made.write_checksums()
     folder = EncoderFolder(config.output)
     folder.replace_with(made)

@@ -19,7 +19,7 @@ from marsad.adaptation.voting import vote
 from marsad.config import load_config
 from marsad.corpus import near_duplicates, read_placed
 from marsad.document import Document
-from marsad.files import atomic_write, sha256
+from marsad.files import atomic_write, sha256, write_json
 from marsad.model_folder import ModelFolder, read_settings
 from marsad.predicting import predict_into
 from marsad.runtime import choose_file, load
@@ -73,8 +73,7 @@ def label_texts(options: TeachingConfig, source: TextSource, folder: Path) -> Pa
         if not path.exists():
             log.info("%s labels %s", model, articles)
             predict_into([path], load(model, abstain=0.0), [(articles, articles.stem)])
-    with atomic_write(folder / _COUNTS) as out:
-        json.dump(asdict(_count(options.models, answers)), out, indent=1)
+    write_json(folder / _COUNTS, asdict(_count(options.models, answers)))
     _write(labelled, map(vote, _together(answers)))
     return labelled
 

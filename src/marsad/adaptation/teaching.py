@@ -13,10 +13,10 @@ from marsad.adaptation.texts import TextSource
 from marsad.config import RunConfig, load_config, with_values
 from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
 from marsad.files import sha256
+from marsad.finished_runs import train_once
 from marsad.model_folder import ModelFolder
 from marsad.modeling import without_pooler
 from marsad.processes import main_first
-from marsad.repeats import train_once
 
 STUDENT = "student"
 

@@ -14,7 +14,7 @@ from marsad.batch.parts import Part, cut
 from marsad.batch.table import count_problems, write_part
 from marsad.checkpoints import differing
 from marsad.errors import ConfigError, DataError
-from marsad.files import atomic_write, remove_leftovers
+from marsad.files import remove_leftovers, write_json
 from marsad.inputs import Found
 from marsad.locking import alone
 from marsad.predicting import read_groups, record_of
@@ -95,8 +95,7 @@ def _open(output: Path, record: dict[str, object], *, restart: bool) -> None:
         )
     for old in (*output.glob(_FILES), *output.glob(f".{_FILES}")):
         old.unlink()
-    with atomic_write(plan) as out:
-        json.dump(record, out, indent=1)
+    write_json(plan, record)
 
 
 def part_file(output: Path, number: int) -> Path:

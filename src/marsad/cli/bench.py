@@ -1,6 +1,5 @@
 """``marsad bench``."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ def bench(
     from marsad.bench_reading.bench import bench as run_bench
     from marsad.bench_reading.measuring import LENGTHS
     from marsad.errors import DataError
-    from marsad.files import atomic_write
+    from marsad.files import write_json
     from marsad.inputs import find_files, read_inputs
     from marsad.model_folder import ModelFolder
 
@@ -40,9 +39,7 @@ def bench(
     source = ", ".join(map(str, texts))
     result = run_bench(ModelFolder(model), read, source=source, rounds=rounds, more=more)
     if output:
-        with atomic_write(output) as out:
-            json.dump(result.to_record(), out, indent=1)
-            out.write("\n")
+        write_json(output, result.to_record())
     for line in result.to_lines():
         typer.echo(line)
 

@@ -1,6 +1,5 @@
 """``marsad data stats``."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from marsad.errors import MissingExtraError
-from marsad.files import atomic_write
+from marsad.files import write_json
 
 if TYPE_CHECKING:
     from marsad.stats import CorpusStats
@@ -36,9 +35,7 @@ def _write(counted: "CorpusStats", output: Path) -> None:
         from marsad.plots import draw_all
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "matplotlib", "report") from None
-    with atomic_write(output / "stats.json") as out:
-        json.dump(counted.to_record(), out, ensure_ascii=False, indent=2)
-        out.write("\n")
+    write_json(output / "stats.json", counted.to_record())
     for path in [output / "stats.json", *draw_all(counted, output)]:
         typer.echo(str(path))
 
