@@ -366,11 +366,13 @@ def test_every_word_of_ours_is_counted_once_an_epoch(
     changes = {
         "train.batch_size": accumulate,  # one window at a time
         "train.accumulate": accumulate,
+        "train.data_seed": 99,
         "train.heads_first": {"epochs": 1, "learning_rate": 1e-3},
         "window": {"max_tokens": 96, "overlap": 8, "context": 8},
     }
     run = own_run(with_values(config, changes), own, tmp_path / "run", seed=5, epochs=2)
     assert (run.seed, run.train.epochs, run.train.learning_rate) == (5, 2, 2e-3)
+    assert run.train.data_seed is None
     encoder = load_encoder(run.encoder)
     windows = load_windows(
         run.data, encoder.tokenizer.backend_tokenizer, model_settings(run, encoder)

@@ -96,5 +96,10 @@ def own_run(
     Raises:
         ConfigError: the seed or the epochs are out of range.
     """
-    values = {"data": material.config.model_dump(mode="json"), "output": str(output), "seed": seed}
+    values = {
+        "data": material.config.model_dump(mode="json"),
+        "output": str(output),
+        "seed": seed,
+        "train.data_seed": None,  # the seed of a heat stands for all of chance
+    }
     return with_values(config, values if epochs is None else values | {"train.epochs": epochs})
