@@ -85,8 +85,9 @@ def train_until(config: RunConfig, scoring: int) -> None:
 def killed_in(name: str) -> Callable[..., ModelFolder]:
     """Return a training that is killed after the first epoch of the run of a name."""
 
-    def train_some(config: RunConfig, **_: object) -> ModelFolder:
-        return train(config, progress=stop_at(2) if config.output.name == name else None)
+    def train_some(config: RunConfig, **options: Any) -> ModelFolder:
+        own = {"progress": stop_at(2)} if config.output.name == name else {}
+        return train(config, **{**options, **own})
 
     return train_some
 

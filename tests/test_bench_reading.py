@@ -95,3 +95,14 @@ def test_nothing_to_read_is_one_clear_line(
     (tmp_path / "a.txt").write_bytes(b"")
     assert run(["bench", str(folder.path), str(tmp_path / "a.txt")]) == 2
     assert "a.txt: empty; nothing to read" in capsys.readouterr().err
+
+
+def test_figures_that_could_not_be_written_are_not_measured(
+    folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "a.txt").write_bytes(b"")  # would be refused when it is read
+    command = ["bench", str(folder.path), str(tmp_path / "a.txt"), "-o"]
+    assert run([*command, str(tmp_path)]) == 2
+    assert f"{tmp_path}: is a folder; name a file" in capsys.readouterr().err
+    assert run([*command, str(tmp_path / "a.txt" / "b.json")]) == 2
+    assert "cannot be written (" in capsys.readouterr().err

@@ -36,6 +36,9 @@ def test_complete_configuration_reads_back(tmp_path: Path):
         ("data.test=data/corpus/train.jsonl", "data: test: data/corpus/train.jsonl is learnt"),
         ("data.mixture=[{corpus: data/corpus/train.jsonl}]", "a corpus is given twice"),
         ("name.sub=3", "'name' is no section"),
+        ("name=2026-99-99", "the value is not YAML: month must be in 1..12"),
+        (f"seed={'9' * 5000}", "the value is not YAML: Exceeds the limit"),
+        (f"seed={'[' * 5000}", "the value is not YAML: maximum recursion depth"),
     ],
 )
 def test_wrong_key_or_value_is_named(override: str, message: str):
@@ -56,6 +59,9 @@ def test_file_that_is_no_mapping_is_refused(tmp_path: Path):
     path = tmp_path / "list.yaml"
     path.write_text("- a\n- b\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="mapping"):
+        load_config(path)
+    path.write_text("name: 2026-99-99\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="not YAML: month must be"):
         load_config(path)
     with pytest.raises(DataError, match="no such file"):
         load_config(tmp_path / "none.yaml")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from marsad.errors import DataError
-from marsad.files import atomic_write, read_text
+from marsad.files import atomic_write, check_writable, read_text
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,13 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path):
         fail()
     assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path):
+    check_writable(tmp_path / "new" / "a.json")
+    assert [*tmp_path.rglob("*")] == [tmp_path / "new"]
+    with pytest.raises(DataError, match="is a folder; name a file"):
+        check_writable(tmp_path)
+    (tmp_path / "b").write_bytes(b"")
+    with pytest.raises(DataError, match="cannot be written"):
+        check_writable(tmp_path / "b" / "c.json")

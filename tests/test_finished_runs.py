@@ -6,10 +6,11 @@ import pytest
 from marsad.benchmarks import open_benchmark
 from marsad.config import RunConfig, load_config, with_values
 from marsad.document import Document
-from marsad.errors import TrainingError
+from marsad.errors import ConfigError, ModelError, TrainingError
 from marsad.evaluation import score_reader
 from marsad.finished_runs import adopt, best_scoring, is_finished, train_once
 from marsad.formats import jsonl
+from marsad.locking import alone
 from marsad.model_folder import ModelFolder
 from marsad.runtime import open_reader
 from marsad.training import train
@@ -193,3 +194,22 @@ def test_best_scoring_is_the_first_of_the_highest(tmp_path: Path):
     text = "".join(json.dumps(line) + "\n" for line in lines)
     folder["log"].write_text(text, encoding="utf-8")
     assert best_scoring(folder) == {"eval_score": 0.5, "eval_entity_f1": 0.7}
+
+
+@pytest.mark.parametrize("why", ["encoder", "lock"])
+def test_a_command_that_is_refused_forgets_no_finished_run(quick: RunConfig, why: str):
+    quick = with_values(quick, {"train.epochs": 1})
+    folder = train_once(quick)
+    before = stamps(quick.output.parent)
+    if why == "encoder":
+        with pytest.raises(ModelError, match="no such folder"):
+            train_once(with_values(quick, {"encoder": "./nowhere"}))
+    else:
+        with (
+            alone(quick.output, work="training"),
+            pytest.raises(ConfigError, match="another training is at work here"),
+        ):
+            train_once(with_values(quick, {"seed": 5}))
+    folder.verify()
+    train_once(quick)
+    assert stamps(quick.output.parent) == before

@@ -202,3 +202,13 @@ def test_options_that_exclude_each_other_are_refused(
     assert run(["train", config, "--folds", "2", "train.seeds=[1, 2]"]) == 2
     assert "--folds and train.seeds exclude each other" in capsys.readouterr().err
     assert not run_config.output.exists()
+
+
+def test_a_text_that_stands_there_twice_is_held_out_as_one(
+    run_config: RunConfig, documents: list[Document], tmp_path: Path
+):
+    again = [replace(document, id=f"again-{document.id}") for document in documents]
+    for fold in part(on(run_config, [*documents, *again], tmp_path / "twice.jsonl"), 3):
+        held_out = {d.text for d in fold.held_out.documents}
+        assert held_out
+        assert not held_out & {d.text for d in fold.rest}

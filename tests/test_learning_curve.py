@@ -7,6 +7,7 @@ import pytest
 from marsad.config import with_values
 from marsad.corpus import read_corpus
 from marsad.errors import ConfigError
+from marsad.formats import jsonl
 from marsad.learning_curve import measure
 from tests.runs import tiny_run
 
@@ -42,3 +43,15 @@ def test_rounds_that_need_more_than_there_is_are_refused(
     foreign = with_values(run, {"data.train": "public:wojood"})
     with pytest.raises(ConfigError, match="documents of ours"):
         list(measure(foreign, rounds=2, share=0.3, seed=1))
+
+
+def test_documents_that_do_not_last_and_other_tasks_are_refused(
+    tiny_encoder: Path, tiny_corpus: Path, tmp_path: Path
+):
+    run = tiny_run(tiny_encoder, tiny_corpus, tmp_path / "curve")
+    with pytest.raises(ConfigError, match="task: ner; entities and events are scored"):
+        list(measure(with_values(run, {"task": "ner"}), rounds=2, share=0.3, seed=1))
+    few = tmp_path / "few.jsonl"
+    jsonl.write(read_corpus(tiny_corpus / "train.jsonl")[:2], few)
+    with pytest.raises(ConfigError, match="2 documents end in round 2"):
+        list(measure(with_values(run, {"data.train": str(few)}), rounds=4, share=0.25, seed=1))

@@ -75,6 +75,11 @@ def test_mean_of_the_seeds_becomes_the_model(
     before = kept["weights"].stat().st_mtime_ns
     assert run(["train", file_of(config, tmp_path)]) == 0
     assert kept["weights"].stat().st_mtime_ns == before
+    for name in ("config.json", "tokenizer.json", kept.CHECKSUMS):
+        (kept.path / name).unlink()  # as where a process was killed
+        assert run(["train", file_of(config, tmp_path)]) == 0
+        kept.verify()
+        assert load(kept.path)("وصلت حافلتان").text == "وصلت حافلتان"
     train(with_values(config, {"train.seeds": [], "train.keep": "best"}))
     assert read_seeds(kept, load_config(kept["run"])) == {}  # it is of one run now
 

@@ -366,6 +366,8 @@ def test_changed_corpus_is_another_search(
         ("window.overlap", [8, 80], "overlap may be at most a quarter"),
         ("encoder.sub", [1], "'encoder' is no section"),
         ("loss.asymmetric", [None, {"gamma": 1}], "unknown key 'loss.asymmetric.gamma'"),
+        ("encoder", ["./nowhere"], "'./nowhere': no such folder"),
+        ("data.train", ["nowhere.jsonl"], "nowhere.jsonl: no such file"),
         ("data.dev", ["a", "b"], "data.dev cannot be searched"),
         ("data", [{"dev": "a"}], "data cannot be searched"),
         ("train.seeds", [[1, 2]], "train.seeds cannot be searched"),

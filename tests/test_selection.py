@@ -65,12 +65,22 @@ def test_a_model_without_events_is_unsure_of_words_alone():
 
 def test_the_least_sure_of_each_group_is_chosen():
     pool = [
-        *(candidate(f"a{i}", "قصف مدفعي على بلدة في ريف إدلب", 0.9 - i / 100) for i in range(5)),
-        *(candidate(f"b{i}", "انتخابات برلمانية في بغداد", 0.5 - i / 100) for i in range(4)),
-        *(candidate(f"c{i}", "هدنة برعاية أممية بصنعاء", 0.4 - i / 100) for i in range(3)),
+        *(candidate(f"a{i}", f"قصف مدفعي على بلدة بإدلب {i}", 0.9 - i / 100) for i in range(5)),
+        *(candidate(f"b{i}", f"انتخابات برلمانية في بغداد {i}", 0.5 - i / 100) for i in range(4)),
+        *(candidate(f"c{i}", f"هدنة برعاية أممية بصنعاء {i}", 0.4 - i / 100) for i in range(3)),
         *(candidate(f"sure{i}", f"خبر {i}", 0.01) for i in range(20)),
     ]
     assert [c.document.id for c in select(pool, 3, seed=1)] == ["a0", "b0", "c0"]
+
+
+def test_copies_of_a_text_do_not_crowd_out_the_others():
+    """Also where the groups are of many texts."""
+    copies = [candidate(f"wire{i}", "قصف مدفعي  على بلدة\nفي ريف إدلب", 0.9) for i in range(20)]
+    others = [candidate(f"own{i}", f"خبر {i} من مدينة {i % 7}", 0.5) for i in range(450)]
+    for count in (3, 120):
+        chosen = [c.document.id for c in select([*copies, *others], count, seed=1)]
+        assert len(set(chosen)) == count
+        assert [own for own in chosen if own.startswith("wire")] == ["wire0"]
 
 
 def test_all_are_chosen_where_there_are_no_more():

@@ -212,3 +212,21 @@ def test_the_older_model_is_whole_until_there_is_another(
     ModelFolder(train(again).path).verify()
     assert (folder.path / "model.safetensors").read_bytes() != before["model.safetensors"]
     assert {path.name for path in folder.path.iterdir()} == set(before)
+
+
+def test_what_is_no_run_of_ours_is_not_replaced(run_config: RunConfig, tmp_path: Path):
+    notes = run_config.output / "README.md"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("my own notes", encoding="utf-8")
+    for values in ({}, {"train.seeds": [1, 2]}):
+        path = tmp_path / "run.yaml"
+        path.write_text(with_values(run_config, values).to_yaml(), encoding="utf-8")
+        assert run(["train", str(path)]) == 2
+    with pytest.raises(ConfigError, match=r"output: .*README\.md would be replaced, .*run\.yaml"):
+        train(run_config)
+    encoder = Path(copytree(run_config.encoder, tmp_path / "encoder"))
+    own = with_values(run_config, {"encoder": str(encoder), "output": f"{encoder}/."})
+    with pytest.raises(ConfigError, match=f"output: {encoder} is what the run begins with"):
+        train(own)
+    assert [*run_config.output.iterdir()] == [notes]
+    assert notes.read_text(encoding="utf-8") == "my own notes"

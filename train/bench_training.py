@@ -6,7 +6,6 @@ what --padding means: by default the baseline pads every sentence to 128 tokens.
 """
 
 import argparse
-import json
 import math
 import os
 import sys
@@ -20,13 +19,15 @@ from marsad.bench_training.race import race
 from marsad.benchmarks import SOURCE_VARIABLE
 from marsad.config import load_config
 from marsad.errors import MarsadError
-from marsad.files import atomic_write
+from marsad.files import check_writable, write_json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; return the exit code."""
     options = _parse(arguments)
     try:
+        if options.output:
+            check_writable(options.output)
         config = load_config(options.config, overrides=tuple(options.overrides))
         material = anercorp(options.source) if options.source else own_corpus(config)
         result = race(
@@ -37,15 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             epochs=options.epochs,
             padding=options.padding,
         )
+        for line in result.to_lines():
+            print(line)
         if options.output:
-            with atomic_write(options.output) as out:
-                json.dump(result.to_record(), out, indent=1)
-                out.write("\n")
+            write_json(options.output, result.to_record())
     except MarsadError as error:
         print(f"marsad: {error}", file=sys.stderr)
         return 2
-    for line in result.to_lines():
-        print(line)
     return 0
 
 

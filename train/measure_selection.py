@@ -10,17 +10,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 from marsad.config import load_config
+from marsad.errors import MarsadError
 from marsad.learning_curve import measure
 
 
-def main(config: str, *overrides: str) -> None:
-    """Print the points of both ways."""
-    run = load_config(Path(config), overrides=overrides)
-    for point in measure(run, rounds=3, share=0.2, seed=run.seed):
-        print(json.dumps(asdict(point)), flush=True)
+def main(config: str, *overrides: str) -> int:
+    """Print the points of both ways; return the exit code."""
+    try:
+        run = load_config(Path(config), overrides=overrides)
+        for point in measure(run, rounds=3, share=0.2, seed=run.seed):
+            print(json.dumps(asdict(point)), flush=True)
+    except MarsadError as error:
+        print(f"marsad: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("usage: python train/measure_selection.py CONFIG [key=value …]")
-    main(*sys.argv[1:])
+    sys.exit(main(*sys.argv[1:]))

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from marsad.errors import ConfigError
-from marsad.files import atomic_path, write_json
+from marsad.files import write_json
+from marsad.tensors import write_tensors
 
 FOLDER = "checkpoints"
 _SEAL = "sealed.safetensors"  # written last; holds the running mean of the weights, if there is one
@@ -80,8 +81,7 @@ class Checkpoints:
 
     def seal(self, step: int, average: dict[str, Tensor]) -> None:
         """Declare the checkpoint of a step whole."""
-        with atomic_path(self.path / f"checkpoint-{step}" / _SEAL) as temporary:
-            save_file(average, temporary)
+        write_tensors(average, self.path / f"checkpoint-{step}" / _SEAL)
 
     def sealed_average(self, checkpoint: Path) -> dict[str, Tensor]:
         """Return the running mean of a sealed checkpoint, empty where the run has none."""
@@ -97,8 +97,8 @@ class Checkpoints:
     def keep_best(self, weights: dict[str, Tensor], score: float, step: int) -> None:
         """Keep weights as the best so far."""
         own = {name: value.contiguous().cpu() for name, value in weights.items()}
-        with atomic_path(self.path / _BEST) as temporary:
-            save_file(own, temporary, metadata={"score": repr(score), "step": str(step)})
+        known = {"score": repr(score), "step": str(step)}
+        write_tensors(own, self.path / _BEST, metadata=known)
 
     def best(self) -> tuple[float, int]:
         """Return score and step of the best weights."""

@@ -98,6 +98,10 @@ class RunConfig(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+# Text that is no YAML; a date of month 13, a number of thousands of digits; brackets in brackets.
+_NOT_READ = (yaml.YAMLError, ValueError, RecursionError)
+
+
 def load_config(path: Path, *, overrides: tuple[str, ...] = ()) -> RunConfig:
     """Read the configuration of a run, see :func:`load_section`."""
     return load_section(RunConfig, path, overrides=overrides, example="configs/joint.yaml")
@@ -121,7 +125,7 @@ def load_section(kind: type[S], path: Path, *, overrides: tuple[str, ...] = (), 
     text = read_text(path)
     try:
         raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except _NOT_READ as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: a configuration is a mapping of keys; see {example}")
@@ -154,8 +158,9 @@ def _apply(raw: dict[str, Any], override: str) -> None:
         raise ConfigError(f"override {override!r} is not key.sub=value")
     try:
         _set(raw, key, yaml.safe_load(value))
-    except yaml.YAMLError:
-        raise ConfigError(f"override {override!r}: the value is not YAML") from None
+    except _NOT_READ as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"override {override:.60}: the value is not YAML: {reason}") from None
 
 
 def _set(raw: dict[str, Any], key: str, value: object) -> None:

@@ -102,6 +102,21 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a file that cannot be written, before long work is done for it.
+
+    Raises:
+        DataError: it is a folder, or nothing can be written beside it.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); name another") from None
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a folder beside ``path``, renamed to it when the block ends without error.

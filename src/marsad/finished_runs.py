@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from shutil import copyfile, rmtree
 
@@ -17,6 +18,8 @@ from marsad.processes import main_first
 from marsad.training import run_record, train
 
 log = logging.getLogger(__name__)
+
+Record = dict[str, object]
 
 SCORE = "eval_score"
 _TRAINED = [
@@ -42,27 +45,38 @@ def train_once(config: RunConfig, *, restart: bool = False) -> ModelFolder:
         ModelError: the folder holds it, but with a file that was changed since.
     """
     with main_first():
-        finished = _is_trained(config)
-    return ModelFolder(config.output) if finished else train(config, restart=restart)
+        record, known = run_record(config), _known(config.output)
+        finished = known == record and is_finished(config)
+        if finished:
+            log.info("%s: trained before", config.output)
+            Checkpoints(config.output / CHECKPOINTS).remove()  # killed on its very last step
+            _restate(ModelFolder(config.output), config)
+    if finished:
+        return ModelFolder(config.output)
+    return train(config, restart=restart, begun=partial(_begin, config.output, known, record))
 
 
-def _is_trained(config: RunConfig) -> bool:
-    """Say whether a run's folder holds what it ends with; if not, write down that it begins."""
-    folder, record = ModelFolder(config.output), run_record(config)
-    begun = config.output.parent / f"{config.output.name}.json"
-    theirs = json.loads(begun.read_text(encoding="utf-8")) if begun.exists() else {}
-    if theirs == record:
-        if is_finished(config):
-            log.info("%s: trained before", folder.path)
-            Checkpoints(folder.path / CHECKPOINTS).remove()  # killed on its very last step
-            _restate(folder, config)
-            return True
-    else:  # what is there is of another run, and must not pass for this one
-        if (sums := folder.path / ModelFolder.CHECKSUMS).exists():
-            _say_why(folder, _difference(theirs, record) if theirs else f"there is no {begun}")
-            sums.unlink()
-        write_json(begun, record)
-    return False
+def _known(output: Path) -> Record:
+    """Return what the run of a folder is, or was when it was killed, made of; empty of none."""
+    path = _record_of(output)
+    known: Record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return known
+
+
+def _record_of(output: Path) -> Path:
+    return output.parent / f"{output.name}.json"
+
+
+def _begin(output: Path, known: Record, record: Record) -> None:
+    """Write down that a run begins; what is there of another must not pass for this one."""
+    if known == record:
+        return
+    folder = ModelFolder(output)
+    if (sums := folder.path / ModelFolder.CHECKSUMS).exists():
+        lost = f"there is no {_record_of(output)}"
+        _say_why(folder, _difference(known, record) if known else lost)
+        sums.unlink()
+    write_json(_record_of(output), record)
 
 
 def is_finished(config: RunConfig) -> bool:

@@ -1,7 +1,8 @@
 """Folds by document: parts of the training documents that are held out in turn.
 
 Every document is read once by a model that never saw it (Stone 1974, "Cross-Validatory Choice and
-Assessment of Statistical Predictions"). A document's fold depends on its id alone.
+Assessment of Statistical Predictions"). A document's fold depends on its id alone, or, of a text
+that stands there again, on that of the first.
 """
 
 import logging
@@ -12,7 +13,7 @@ from pathlib import Path
 from marsad.benchmarks import PREFIX, Benchmark, open_benchmark
 from marsad.calibration import CHECKPOINT, Calibration
 from marsad.config import RunConfig, with_values
-from marsad.corpus import find_shared, read_corpus
+from marsad.corpus import find_shared, read_corpus, words_of
 from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.evaluation import evaluate
@@ -78,7 +79,10 @@ def part(config: RunConfig, folds: int) -> list[Fold]:
     benchmark = open_benchmark(train)
     for other in config.data.mixture:
         _refuse_shared(benchmark.documents, other)
-    fold_of = {document.id: bucket_of(document.id, folds) for document in benchmark.documents}
+    first: dict[str, str] = {}  # of a text that stands there twice, the id in whose fold both are
+    for document in benchmark.documents:
+        first.setdefault(words_of(document), document.id)
+    fold_of = {d.id: bucket_of(first[words_of(d)], folds) for d in benchmark.documents}
     if len(set(fold_of.values())) < folds:
         raise ConfigError(
             f"{train}: {len(fold_of)} documents leave a fold of {folds} empty; give fewer folds"

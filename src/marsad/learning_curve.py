@@ -52,7 +52,8 @@ def measure(config: RunConfig, *, rounds: int, share: float, seed: int) -> Itera
         seed: of the draws and of the runs.
 
     Raises:
-        ConfigError: the documents do not last for so many rounds, or are none of ours.
+        ConfigError: the documents do not last for so many rounds, or are none of ours, or the run
+            does not learn both entities and events.
         DataError: a corpus is missing or has an error.
     """
     train = config.data.train
@@ -61,6 +62,8 @@ def measure(config: RunConfig, *, rounds: int, share: float, seed: int) -> Itera
             f"data.train {train}, {rounds} rounds of {share:g}: give documents of ours, "
             "and rounds that together need no more than all of them"
         )
+    if config.task != "joint":
+        raise ConfigError(f"task: {config.task}; entities and events are scored, so give joint")
     pool = read_corpus(Path(train))
     most = share * sum(count_words(document.text) for document in pool)
     start = _upto(most, random.Random(seed).sample(pool, len(pool)))
@@ -74,6 +77,8 @@ def measure(config: RunConfig, *, rounds: int, share: float, seed: int) -> Itera
                 yield _point(way, seed, known, reader, config)
             if number + 1 < rounds:
                 rest = [document for document in pool if document not in known]
+                if not rest:
+                    raise ConfigError(f"{train}: {len(pool)} documents end in round {number + 1}")
                 known = [*known, *_upto(most, _ranked(way, rest, reader, seed + number))]
 
 

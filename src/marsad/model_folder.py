@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from marsad.errors import ModelError
+from marsad.errors import ConfigError, ModelError
 from marsad.files import atomic_write, remove_leftovers, sha256
 from marsad.labels import Scheme, read_scheme, scheme
 from marsad.tasks import Task
@@ -72,9 +72,29 @@ class ModelFolder:
         self.remove_leftovers()
         last = ("config.json", self.CHECKSUMS, self.SIGNATURE)
         for path in (*(self.path / name for name in last), *self.present()):
-            path.unlink(missing_ok=True)
+            if path != self["run"]:  # by which the folder is known as one of ours
+                path.unlink(missing_ok=True)
         for path in sorted(staged.path.iterdir(), key=lambda path: path.name in last):
             path.replace(self.path / path.name)
+
+    def refuse_strangers(self, *read: str) -> None:
+        """Refuse a folder in which a new model would replace what is no model of ours.
+
+        Args:
+            read: the folders or names of what the new one begins with.
+
+        Raises:
+            ConfigError: it is one of those, or has files by the names of a model's and no record of
+                a run.
+        """
+        if any(Path(name).resolve() == self.path.resolve() for name in read):
+            raise ConfigError(f"output: {self.path} is what the run begins with; name another")
+        strange = None if self["run"].exists() else next(self.present(), None)
+        if strange:
+            raise ConfigError(
+                f"output: {strange} would be replaced, and there is no {self['run'].name} that "
+                "shows it to be of a model of ours; name another folder, or move it away"
+            )
 
     def remove_leftovers(self) -> None:
         """Remove what a writer that was killed left of files half written."""

@@ -12,21 +12,21 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from marsad.crf import LinearChainCRF
 from marsad.errors import ModelError
-from marsad.files import atomic_path, atomic_write
+from marsad.files import atomic_write
 from marsad.labels import scheme
 from marsad.model_folder import ARCHITECTURE, SETTINGS_KEY, ModelFolder, ModelSettings
 from marsad.sections import ModelConfig
 from marsad.tasks import Task
+from marsad.tensors import PYTORCH, write_tensors
 from marsad.text.words import MAX_PROCLITIC
 
 FAR = 1e4  # taken from the score of a token that lies outside a sentence
@@ -165,13 +165,13 @@ def save_model(model: MarsadModel, folder: ModelFolder, settings: ModelSettings)
     config = model.encoder.config.to_dict() | {SETTINGS_KEY: settings.to_config()}
     if plain is None:
         config["architectures"] = [ARCHITECTURE]
-        _save_tensors(state, folder["weights"])
+        write_tensors(state, folder["weights"], metadata=PYTORCH)
     else:
         named = {_renamed(n, plain.rename): v for n, v in state.items() if _has(n, plain.rename)}
         apart = {n: v for n, v in state.items() if not _has(n, plain.rename)}
         config |= {"architectures": [plain.architecture], **_label_names(model.task)}
-        _save_tensors(named, folder["weights"])
-        _save_tensors(apart, folder["heads"])
+        write_tensors(named, folder["weights"], metadata=PYTORCH)
+        write_tensors(apart, folder["heads"], metadata=PYTORCH)
     with atomic_write(folder["config"]) as out:
         json.dump(config, out, ensure_ascii=False, indent=2, sort_keys=True)
         out.write("\n")
@@ -216,11 +216,6 @@ def _has(name: str, prefixes: Mapping[str, str]) -> bool:
 def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
     old = next(prefix for prefix in prefixes if name.startswith(prefix))
     return prefixes[old] + name.removeprefix(old)
-
-
-def _save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})
 
 
 def _label_names(task: Task) -> dict[str, object]:

@@ -4,7 +4,7 @@ import glob
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -62,7 +62,7 @@ def check_outputs(outputs: Sequence[Path], files: Sequence[Found]) -> None:
     for number, path in enumerate(written):
         if resolved[number] in resolved[:number]:
             raise ConfigError(f"{path}: would be written twice; name each output once")
-    _refuse_inputs(written, files)
+    refuse_inputs(written, [path for path, _ in files])
 
 
 class Fit:
@@ -109,11 +109,16 @@ def _refuse_ids(folder: Path, files: Sequence[Found]) -> None:
             )
 
 
-def _refuse_inputs(written: Sequence[Path], files: Sequence[Found]) -> None:
+def refuse_inputs(written: Sequence[Path], read: Iterable[Path]) -> None:
+    """Refuse to write a file that is read.
+
+    Raises:
+        ConfigError: one is, by whatever name.
+    """
     own = {_file_number(path): path for path in written if path.exists()}
     if not own:
         return
-    for path, _ in files:
+    for path in read:
         if str(path) != STANDARD_INPUT and path.exists() and (number := _file_number(path)) in own:
             raise ConfigError(f"{own[number]}: is an input too; name another output")
 

@@ -13,7 +13,7 @@ from statistics import mean, stdev
 
 from marsad.benchmarks import open_benchmark
 from marsad.config import RunConfig, with_values
-from marsad.errors import ConfigError
+from marsad.errors import ConfigError, ModelError
 from marsad.files import sha256, write_json
 from marsad.finished_runs import SCORE, adopt, best_scoring, staging, train_once
 from marsad.metrics import Spread
@@ -74,6 +74,7 @@ def train_seeds(config: RunConfig, *, restart: bool = False) -> Repeats:
         MarsadError: what :func:`marsad.training.train` raises.
     """
     refuse_processes("train.seeds")
+    ModelFolder(config.output).refuse_strangers(config.encoder)
     check_data(config)
     runs = dict(zip(map(str, config.train.seeds), _seed_runs(config), strict=True))
     folders = {seed: train_once(run, restart=restart) for seed, run in runs.items()}
@@ -124,9 +125,24 @@ def _keep_mean(runs: Sequence[ModelFolder], config: RunConfig) -> dict[str, floa
     folder = ModelFolder(config.output)
     with staging(folder) as staged:
         figures = write_mean(runs, config, staged)
-        if not all(_same(folder[role], staged[role]) for role in ("weights", "run")):
+        if not _holds(folder, staged):
             folder.replace_with(staged)
     return figures
+
+
+def _holds(folder: ModelFolder, staged: ModelFolder) -> bool:
+    """Say whether a folder has all of a model, undamaged; what was made of it since may be there.
+
+    ``metrics.json`` may say more than the staged one.
+    """
+    if not (folder.path / ModelFolder.CHECKSUMS).exists():
+        return False
+    try:
+        folder.verify()
+    except ModelError:
+        return False
+    own = (path for path in staged.present() if path != staged["metrics"])
+    return folder["metrics"].exists() and all(_same(folder.path / p.name, p) for p in own)
 
 
 def _same(one: Path, other: Path) -> bool:

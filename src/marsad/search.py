@@ -20,7 +20,8 @@ import numpy as np
 
 from marsad.checkpoints import differing
 from marsad.config import RunConfig, with_values
-from marsad.errors import ConfigError, MissingExtraError, TrainingError
+from marsad.encoders.loading import load_encoder
+from marsad.errors import ConfigError, MarsadError, MissingExtraError, TrainingError
 from marsad.files import atomic_write
 from marsad.finished_runs import SCORE, best_scoring
 from marsad.locking import alone
@@ -115,7 +116,7 @@ def check_space(config: RunConfig) -> SearchConfig:
     """Return the search of a configuration, each value of whose space a run could take.
 
     Raises:
-        ConfigError: there is none, or a key or value is refused.
+        ConfigError: there is none, or a key or value is refused, or names what cannot be loaded.
     """
     if config.search is None:
         raise ConfigError("search: none is given; see configs/search.yaml")
@@ -124,10 +125,18 @@ def check_space(config: RunConfig) -> SearchConfig:
             raise ConfigError(f"search.space: {key} cannot be searched; leave it out")
         for value in _probes(choice):
             try:
-                with_values(config, {key: value})
-            except ConfigError as error:
+                _check_value(config, key, value)
+            except MarsadError as error:
                 raise ConfigError(f"search.space: {error}") from None
     return config.search
+
+
+def _check_value(config: RunConfig, key: str, value: object) -> None:
+    run = with_values(config, {key: value})
+    if key == "encoder":
+        load_encoder(run.encoder)
+    elif key.startswith("data."):
+        check_data(run)
 
 
 def _probes(choice: Choice) -> Iterator[object]:
@@ -211,7 +220,7 @@ def _run_next(study: optuna.Study, config: RunConfig, space: SearchConfig) -> st
         score = _train(config, trial, values)
     except optuna.TrialPruned:
         study.tell(trial, state=TrialState.PRUNED)
-    except (ConfigError, TrainingError) as error:  # values that do not go together, or diverge
+    except MarsadError as error:  # values that do not go together, or diverge
         log.warning("trial %d failed: %s", trial.number, error)
         trial.set_user_attr(_ERROR, str(error))
         study.tell(trial, state=TrialState.FAIL)

@@ -14,15 +14,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans
+from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from marsad.calibration import Calibration
+from marsad.corpus import words_of
 from marsad.decisions import Judgement
 from marsad.document import Document
 from marsad.labels import scheme
 
 _CANDIDATES = 4  # times as many of the least sure are grouped as are wanted
+# More texts than that are grouped by so many directions of their words (latent semantic analysis,
+# Deerwester et al. 1990), and not by each word.
+_MANY, _DIRECTIONS = 400, 100
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -66,8 +71,7 @@ def select(pool: Iterable[Candidate], count: int, *, seed: int) -> list[Candidat
         count: so many, or all there are.
         seed: of the grouping.
     """
-    ranked = sorted(pool, key=lambda own: -own.uncertainty)
-    nearest = ranked[: _CANDIDATES * count]
+    nearest = _copies_last(sorted(pool, key=lambda own: -own.uncertainty))[: _CANDIDATES * count]
     if len(nearest) <= count:
         return nearest
     groups = _group([own.document.text for own in nearest], count, seed)
@@ -77,10 +81,23 @@ def select(pool: Iterable[Candidate], count: int, *, seed: int) -> list[Candidat
     return [nearest[place] for place in chosen]
 
 
+def _copies_last(ranked: Sequence[Candidate]) -> list[Candidate]:
+    """Return candidates with those behind whose words stand in one before."""
+    known: set[str] = set()
+    first, again = list[Candidate](), list[Candidate]()
+    for own in ranked:
+        words = words_of(own.document)
+        (again if words in known else first).append(own)
+        known.add(words)
+    return first + again
+
+
 def _group(texts: Sequence[str], count: int, seed: int) -> list[int]:
     """Return the group of each text, of at most ``count`` groups by their words."""
     words = TfidfVectorizer(token_pattern=r"\S+", sublinear_tf=True)
     vectors = words.fit_transform(texts)
+    if len(texts) > _MANY:  # all words would take hours
+        vectors = TruncatedSVD(_DIRECTIONS, random_state=seed).fit_transform(vectors)
     with warnings.catch_warnings():  # fewer texts that differ than groups are no fault
         warnings.simplefilter("ignore", ConvergenceWarning)
         groups = KMeans(count, n_init=4, random_state=seed).fit_predict(vectors)

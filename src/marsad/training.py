@@ -1,7 +1,7 @@
 """Training: annotated documents in, the checkpoint with the best dev score out."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -50,7 +50,11 @@ from marsad.word_dropout import WordDropout
 
 
 def train(
-    config: RunConfig, *, restart: bool = False, progress: Progress | None = None
+    config: RunConfig,
+    *,
+    restart: bool = False,
+    progress: Progress | None = None,
+    begun: Callable[[], None] | None = None,
 ) -> ModelFolder:
     """Run a configuration from data to a model folder, and return the folder.
 
@@ -60,14 +64,16 @@ def train(
         config: the run, of one seed.
         restart: forget an unfinished run in the same folder.
         progress: is told of each scoring on dev; what it raises ends the run.
+        begun: is called, in the main process, once nothing is refused any more.
 
     Raises:
-        ConfigError: the folder holds an unfinished run of another configuration, or another process
-            trains there.
+        ConfigError: the folder holds an unfinished run of another configuration, or files that are
+            of no run, or another process trains there.
         DataError: a corpus is missing, has an error, or says nothing of what the run learns.
         ModelError: the encoder cannot be loaded.
         TrainingError: the loss became no number, or memory or disk ran out.
     """
+    ModelFolder(config.output).refuse_strangers(config.encoder)
     dev = open_benchmark(config.data.dev, source=config.data.corpora)
     check_dev(dev, config.task)
     record = run_record(config)
@@ -79,7 +85,7 @@ def train(
                 if restart:
                     checkpoints.remove()
             last = checkpoints.open(record)
-        return _train(config, dev, checkpoints, last, progress)
+        return _train(config, dev, checkpoints, last, progress, begun)
 
 
 def _train(
@@ -88,6 +94,7 @@ def _train(
     checkpoints: Checkpoints,
     last: Path | None,
     progress: Progress | None,
+    begun: Callable[[], None] | None,
 ) -> ModelFolder:
     set_seed(config.seed)
     encoder = load_encoder(config.encoder, dropout=config.model.encoder_dropout)
@@ -97,6 +104,9 @@ def _train(
     model = build_model(config, encoder)
     reader = Reader(tokenizer, settings, TorchBackend(model))
     trainer = build_trainer(model, config, encoder, windows, reader, dev, checkpoints, progress)
+    with main_first():
+        if begun and this_process().is_main_process:
+            begun()
     if config.train.heads_first.epochs and last is None:
         train_heads(trainer, config)
     if config.train.data_seed is not None:  # from here on; the heads are those of any other

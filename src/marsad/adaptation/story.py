@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from marsad.checkpoints import FOLDER
 from marsad.config import RunConfig, load_config
 from marsad.encoders.loading import Encoder
 from marsad.files import atomic_write
-from marsad.processes import this_process
+from marsad.locking import alone
+from marsad.processes import main_first, this_process
 
 log = logging.getLogger(__name__)
 
@@ -31,22 +33,28 @@ def make_encoder(config: AdaptConfig, *, restart: bool = False) -> EncoderFolder
         restart: forget what an unfinished one left in the same folder.
 
     Raises:
-        ConfigError: a stage in the folder is of another configuration, or does not fit the base.
+        ConfigError: a stage in the folder is of another configuration, or does not fit the base,
+            the folder has files that are of no adaptation, or another process adapts there.
         DataError: a text is missing or cannot be read, or has nothing to learn from.
         ModelError: the base cannot be loaded.
         TrainingError: a loss became no number, or memory or disk ran out.
     """
     run = load_config(config.probe.run) if config.probe else None
-    if restart and this_process().is_main_process:
-        forget(config)
-    this_process().wait_for_everyone()
-    probes = Probes(config.output / FOLDER / "probes.jsonl", run)
-    encoder = adapt(config, watch=probes.take)
-    if this_process().is_main_process:
-        write_encoder_card(save_encoder(encoder, config, probes.taken()))
-        forget(config)
-    this_process().wait_for_everyone()
-    return EncoderFolder(config.output)
+    folder = EncoderFolder(config.output)
+    folder.refuse_strangers(config.base)
+    with ExitStack() as held:
+        with main_first():
+            if this_process().is_main_process:
+                held.enter_context(alone(config.output, work="adaptation"))
+                if restart:
+                    forget(config)
+        probes = Probes(config.output / FOLDER / "probes.jsonl", run)
+        encoder = adapt(config, watch=probes.take)
+        with main_first():
+            if this_process().is_main_process:
+                write_encoder_card(save_encoder(encoder, config, probes.taken()))
+                forget(config)
+    return folder
 
 
 class Probes:

@@ -10,6 +10,7 @@ from torch import nn
 from marsad.adaptation.labelling import LABELS, label_texts, teachers_of
 from marsad.adaptation.settings import TeachingConfig
 from marsad.adaptation.texts import TextSource
+from marsad.benchmarks import open_benchmark
 from marsad.config import RunConfig, load_config, with_values
 from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
 from marsad.files import sha256
@@ -17,6 +18,7 @@ from marsad.finished_runs import train_once
 from marsad.model_folder import ModelFolder
 from marsad.modeling import without_pooler
 from marsad.processes import main_first
+from marsad.training import check_dev
 
 STUDENT = "student"
 
@@ -86,6 +88,17 @@ def taught_by(options: TeachingConfig) -> Mapping[str, object]:
     teachers = teachers_of(options.models)
     files = (ModelFolder(own).require("calibration", "take it anew") for own in options.models)
     return {"teachers": teachers, "calibrations": [*map(sha256, files)], "recipe": recipe}
+
+
+def check_learner(options: TeachingConfig) -> None:
+    """Refuse a run whose dev documents it cannot be scored on.
+
+    Raises:
+        ConfigError: the run has an error.
+        DataError: they are missing, have an error, or annotate nothing of what it learns.
+    """
+    run = load_config(options.run)
+    check_dev(open_benchmark(run.data.dev, source=run.data.corpora), run.task)
 
 
 def _saved(encoder: Encoder, folder: Path) -> Path:

@@ -26,10 +26,12 @@ def bench(
     from marsad.bench_reading.bench import bench as run_bench
     from marsad.bench_reading.measuring import LENGTHS
     from marsad.errors import DataError
-    from marsad.files import write_json
+    from marsad.files import check_writable, write_json
     from marsad.inputs import find_files, read_inputs
     from marsad.model_folder import ModelFolder
 
+    if output:
+        check_writable(output)
     unread: list[str] = []
     given = _texts(read_inputs(find_files(texts)), unread)
     read = list(islice(given, most))
@@ -38,10 +40,10 @@ def bench(
         raise DataError((unread or [f"{texts[0]}: no document to read"])[0])
     source = ", ".join(map(str, texts))
     result = run_bench(ModelFolder(model), read, source=source, rounds=rounds, more=more)
-    if output:
-        write_json(output, result.to_record())
     for line in result.to_lines():
         typer.echo(line)
+    if output:
+        write_json(output, result.to_record())
 
 
 def _texts(inputs: "Iterable[Given]", unread: list[str]) -> Iterator[str]:

@@ -17,7 +17,9 @@ def select(
     by_chance: bool = typer.Option(
         False, "--random", help="Draw them at random instead: a control."
     ),
-    seed: int = typer.Option(13, "--seed", help="Of the draw, or of the grouping."),
+    seed: int = typer.Option(
+        13, "--seed", min=0, max=2**32 - 1, help="Of the draw, or of the grouping."
+    ),
     known: list[Path] = typer.Option(
         [], "--known", help="Corpus files whose documents, by their ids, are left out."
     ),
@@ -32,11 +34,14 @@ def select(
     from marsad.errors import DataError
     from marsad.files import atomic_write
     from marsad.inputs import find_files, read_inputs
+    from marsad.outputs import refuse_inputs
     from marsad.runtime import load
     from marsad.selection import doubt, select, select_by_chance
 
-    seen = {p.document.id for path in corpus_files(known) for p in read_placed(path)}
-    given = list(read_inputs(find_files(pool, apart=[output])))
+    files, others = find_files(pool, apart=[output]), corpus_files(known)
+    refuse_inputs([output], [*(path for path, _ in files), *others])
+    seen = {p.document.id for path in others for p in read_placed(path)}
+    given = list(read_inputs(files))
     documents = [own for own in given if isinstance(own, Document) and own.id not in seen]
     rejected = [own for own in given if not isinstance(own, Document)]
     if not documents:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from marsad.errors import ModelError
-from marsad.files import atomic_path
+from marsad.tensors import PYTORCH, write_tensors
 
 FILE = "model.int8.safetensors"
 
@@ -35,8 +35,7 @@ def save_compact(weights: Mapping[str, Tensor], path: Path) -> None:
             tensors[name], tensors[name + _SCALE] = quantize_rows(weight)
         else:
             tensors[name] = weight.float().contiguous()
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})
+    write_tensors(tensors, path, metadata=PYTORCH)
 
 
 def load_compact(path: Path) -> dict[str, Tensor]:

@@ -149,6 +149,8 @@ def _read_directory(cursor: _Cursor) -> dict[str, tuple[int, int, int]]:
     for _ in range(count):
         (length,) = cursor.take("<H")
         name = cursor.data[(start := cursor.skip(length)) : start + length].decode("ascii")
-        kind, values, offset, _size = cursor.take("<BIQQ")
+        kind, values, offset, size = cursor.take("<BIQQ")
+        if offset + size > len(cursor.data):
+            raise ValueError(f"{name} ends at byte {offset + size} of {len(cursor.data)}")
         directory[name] = (kind, values, offset)
     return directory
