@@ -201,3 +201,24 @@ def test_reading_a_corpus_with_errors_names_the_first_and_counts_the_rest(tmp_pa
 def test_folder_without_corpus_files_is_refused(tmp_path: Path):
     with pytest.raises(DataError, match=r"no \.jsonl file"):
         check_files([tmp_path])
+
+
+def test_what_a_source_signs_all_its_items_with_is_one_warning(tmp_path: Path):
+    sign = "للمزيد من الأخبار تابعوا قناتنا على تلغرام"
+    records = []
+    for number in range(40):
+        text = f"خبر {number}. {sign}"
+        spans = [{"start": 0, "end": len(text) - len(sign) - 1}, {"start": text.index(sign)}]
+        sentences = [{"end": len(text), "events": [], **span} for span in spans]
+        own = record(id=f"d-{number}", text=text, sentences=sentences, entities=[])
+        records.append(own)
+    (problem,) = check(tmp_path, *records)
+    assert problem.level == "warning"
+    assert "stands 40 times, first at" in problem.message
+
+
+def test_what_nobody_annotated_is_a_warning(tmp_path: Path):
+    stamp = {"name": "joint", "version": "1", "digest": ""}
+    (problem,) = check(tmp_path, record(model=stamp))
+    assert problem.level == "warning"
+    assert "is as the model joint read it" in problem.message

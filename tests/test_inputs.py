@@ -7,6 +7,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from marsad.batch.table import write_part
 from marsad.document import Document
 from marsad.errors import DataError
 from marsad.inputs import Rejected, find_files, read_inputs
@@ -113,6 +114,7 @@ def test_a_folder_gives_nothing_hidden_no_reasons_and_no_outputs(tmp_path: Path)
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("خبر", encoding="utf-8")
+    (tmp_path / "out.jsonl").write_text('{"id": "a", "text": "خبر", "model": null}', "utf-8")
     apart = [tmp_path / "b" / ".." / "out.jsonl", tmp_path / "brat"]
     assert [id_ for _, id_ in find_files([tmp_path], apart=apart)] == ["a"]
     assert len(find_files([tmp_path / ".b.txt", tmp_path / "x.rejected.jsonl"])) == 2
@@ -220,3 +222,24 @@ def test_a_damaged_parquet_page_is_rejected(tmp_path: Path):
     *_, last = read(path)
     assert isinstance(last, Rejected)
     assert "damaged" in last.reason
+
+
+def test_answers_of_earlier_runs_are_no_articles_of_a_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "raw.jsonl").write_text('{"id": "a", "text": "خبر"}\n', encoding="utf-8")
+    for name in ("first.jsonl", "second.jsonl"):
+        answer = '\ufeff{"id": "a", "text": "خبر", "model": {"name": "joint"}}\n'
+        (tmp_path / name).write_text(answer, encoding="utf-8")
+    write_part(tmp_path / "part.parquet", [Document("a", "خبر")])
+    (path, _), *others = find_files([tmp_path], apart=[tmp_path / "second.jsonl"])
+    assert (path.name, others) == ("raw.jsonl", [])
+    assert caplog.messages == [f"{tmp_path}: left out 2 files of a model's answers"]
+    assert len(find_files([tmp_path / "first.jsonl"])) == 1  # who names it wants it
+
+
+def test_articles_are_not_written_over_by_what_is_read_of_their_folder(tmp_path: Path):
+    raw = tmp_path / "raw.jsonl"
+    raw.write_text('{"id": "a", "text": "خبر"}\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"raw\.jsonl: would be written over, and holds no answers"):
+        find_files([tmp_path], apart=[raw])

@@ -138,3 +138,17 @@ def test_nothing_to_choose_from_is_one_line_and_exit_code_2(
     assert run(["data", "select", str(source), "-m", str(model), "-o", str(tmp_path / "o")]) == 2
     assert "no document to choose from; first:" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_what_is_read_is_not_written_over(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    pool, known = tmp_path / "pool.jsonl", tmp_path / "known.jsonl"
+    for path, id_ in ((pool, "a"), (known, "b")):
+        path.write_text(f'{{"id": "{id_}", "text": "قصف على بلدة"}}\n', encoding="utf-8")
+    before = pool.read_bytes(), known.read_bytes()
+    command = ["data", "select", str(pool), "-m", str(model), "--known", str(known), "-o"]
+    for path in (pool, known):
+        assert run([*command, str(path)]) == 2
+        assert f"{path}: is an input too; name another output" in capsys.readouterr().err
+    assert (pool.read_bytes(), known.read_bytes()) == before

@@ -5,17 +5,20 @@ person should look at.
 """
 
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
-from marsad.document import Document, Entity, parse_document, place_of
+from marsad.document import Document, Entity, Sentence, parse_document, place_of
 from marsad.errors import DataError
 from marsad.files import read_records
 from marsad.labels import scheme
 from marsad.spans import Ints, tag_words
+from marsad.text.sentences import split_sentences
 from marsad.text.words import find_words
 
 _HARAKAT_AND_TATWEEL = re.compile("[\u0640\u064b-\u0652\u0670]")
@@ -112,6 +115,11 @@ def check_documents(placed: Iterable[Placed]) -> list[Problem]:
     """Check offsets, labels, order, coverage and nesting of each document."""
     problems = []
     for item in placed:
+        if item.document.model:
+            text = f"is as the model {item.document.model.name} read it, annotated by nobody"
+            problems.append(
+                Problem(item.where, f"{text}; correct it and remove `model`", "warning")
+            )
         words = find_words(item.document.text)
         messages = [*_check_sentences(item.document), *_check_entities(item.document, words)]
         problems += [Problem(item.where, message) for message in messages]
@@ -166,6 +174,19 @@ def _check_entities(doc: Document, words: Ints) -> Iterator[str]:
     _, misfits = tag_words(doc.text, words, sound, scheme().tags)
     for entity, reason in misfits:
         yield f"entity {entity.start}..{entity.end} {doc.mention(entity)!r} {reason}"
+
+
+def with_sentences(document: Document) -> Document:
+    """Return a document split into sentences, none of which ends within a mention."""
+    entities = sorted(document.entities, key=place_of)
+    starts = [entity.start for entity in entities]
+    reach = list(accumulate((entity.end for entity in entities), max, initial=0))
+    joined: list[Sentence] = []
+    for start, end in split_sentences(document.text):
+        if joined and reach[bisect_left(starts, joined[-1].end)] > joined[-1].end:
+            start = joined.pop().start
+        joined.append(Sentence(start, end))
+    return replace(document, sentences=tuple(joined))
 
 
 def sound_entities(document: Document) -> list[Entity]:
@@ -223,20 +244,33 @@ def check_ids(placed: Iterable[Placed]) -> list[Problem]:
 
 
 def check_duplicates(by_file: Mapping[Path, Sequence[Placed]]) -> list[Problem]:
-    """Find ids given twice, and sentences that repeat most of another's word 3-grams."""
-    problems = check_ids([item for items in by_file.values() for item in items])
-    sentences = [
-        (item.where, item.document.text[s.start : s.end])
-        for items in by_file.values()
-        for item in items
-        for s in item.document.sentences
-    ]
-    for i, j, share in near_duplicates([text for _, text in sentences]):
+    """Find ids and texts given twice, and sentences that repeat most of another's word 3-grams.
+
+    A sentence that stands there again is a warning alone: a source may sign all its items.
+    """
+    placed = [item for items in by_file.values() for item in items]
+    problems = check_ids(placed)
+    whole: dict[str, str] = {}
+    places: dict[str, list[str]] = {}
+    for item in placed:
+        if other := whole.get(words := words_of(item.document)):
+            problems.append(Problem(item.where, f"the text of {other} again; leave one out"))
+            continue
+        whole[words] = item.where
+        for sentence in item.document.sentences:
+            text = item.document.text[sentence.start : sentence.end]
+            places.setdefault(" ".join(text.split()), []).append(item.where)
+    for text, where in places.items():
+        if len(where) > 1 and len(word_trigrams(text)) >= _FEWEST_GRAMS:
+            again = f"sentence {text[:40]!r}… stands {len(where)} times, first at {where[0]}"
+            problems.append(Problem(where[1], again, "warning"))
+    distinct = [*places.items()]
+    for i, j, share in near_duplicates([text for text, _ in distinct]):
         problems.append(
             Problem(
-                sentences[j][0],
-                f"sentence {sentences[j][1][:40]!r}… shares {share:.0%} of its word 3-grams "
-                f"with one at {sentences[i][0]}; write another",
+                distinct[j][1][0],
+                f"sentence {distinct[j][0][:40]!r}… shares {share:.0%} of its word 3-grams "
+                f"with one at {distinct[i][1][0]}; write another",
             )
         )
     return problems

@@ -5,6 +5,7 @@ the reason, so that one bad document does not stop a run over a million.
 """
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -17,11 +18,14 @@ from marsad.document import Document, parse_document
 from marsad.errors import DataError, MissingExtraError
 from marsad.files import decode_text, read_text
 
+log = logging.getLogger(__name__)
+
 STANDARD_INPUT = "-"
 LINES, PARQUET = ".jsonl", ".parquet"
 ENDINGS = (".txt", LINES, PARQUET)  # of the files that are read in a folder
 _NO_TEXTS = frozenset({".json", ".html", ".htm", ".xml", ".csv", ".tsv"})
 REJECTED = ".rejected.jsonl"  # ends the names of files of reasons, which no folder gives
+_PROBLEM = "problem"  # the column by which rows that marsad wrote are known
 _ROWS = 256  # of a parquet file that are held at once
 DEEPEST = 100  # brackets in brackets of `meta`; json gives up near 1000, where depends on the call
 
@@ -41,15 +45,15 @@ Found = tuple[Path, str]  # a file, and the id of the text in it
 def find_files(paths: Iterable[Path], *, apart: Iterable[Path] = ()) -> list[Found]:
     """Return the files of the paths, folders opened, each with the id of the text in it.
 
-    A folder does not give what is hidden in it, nor files of reasons of an earlier run.
+    A folder does not give what is hidden in it, nor files of reasons or answers of earlier runs.
 
     Args:
         paths: files, folders and ``-``.
         apart: files and folders that are to be written, and so no folder gives.
 
     Raises:
-        DataError: a path does not exist, a folder has no file that can be read, or two texts
-            would have one id, or one is given twice.
+        DataError: a path does not exist, a folder has no file that can be read, or one that is to
+            be written and holds no answers; or two texts would have one id, or one is given twice.
     """
     found: list[Found] = []
     skipped = {path.resolve() for path in apart}
@@ -93,9 +97,46 @@ def _inside(folder: Path, skipped: Set[Path]) -> list[Path]:
         if own.name.endswith(REJECTED) or any(part.startswith(".") for part in own.parts):
             return False
         place = resolved / own
-        return skipped.isdisjoint((place, *place.parents)) and path.is_file()
+        return skipped.isdisjoint(place.parents) and path.is_file()
 
-    return sorted(p for p in folder.rglob("*") if ending_of(p) in ENDINGS and wanted(p))
+    found = sorted(p for p in folder.rglob("*") if ending_of(p) in ENDINGS and wanted(p))
+    answers = {path for path in found if _has_answers(path)}
+    for path in found:
+        if path.resolve() in skipped and path not in answers:
+            raise DataError(
+                f"{path}: would be written over, and holds no answers of a model; name another"
+            )
+    if others := sorted(path for path in answers if path.resolve() not in skipped):
+        log.warning("%s: left out %d files of a model's answers", folder, len(others))
+    return [path for path in found if path not in answers]
+
+
+def _has_answers(path: Path) -> bool:
+    """Say whether a file holds documents as a model read them, by the first; or nothing at all."""
+    try:
+        if ending_of(path) == PARQUET:
+            return _PROBLEM in _columns_of(path)
+        if ending_of(path) != LINES:
+            return False
+        with path.open("rb") as lines:
+            line = next(filter(bytes.strip, lines), b'{"model": ""}')
+        record = json.loads(line.decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):  # said when it is read
+        return False
+    return isinstance(record, dict) and "model" in record
+
+
+def _columns_of(path: Path) -> list[str]:
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import read_schema
+    except ModuleNotFoundError:
+        return []  # said when it is read
+    try:
+        names: list[str] = read_schema(path).names
+    except (ArrowException, OSError):  # likewise
+        return []
+    return names
 
 
 def ending_of(path: Path) -> str:

@@ -357,3 +357,21 @@ def test_conll_proclitic_must_leave_a_letter(tmp_path: Path):
         DataError, match=r":\d+: a proclitic of 5 letters leaves nothing of 'بدرعا'"
     ):
         list(FORMATS["conll"].read(tmp_path / "out"))
+
+
+def test_documents_without_sentences_are_split_around_their_mentions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    text = "وقع الهجوم في بلدة كفر. نبل مساء أمس الأول. وغادر السكان بيوتهم بعد القصف."
+    place = text.index("كفر"), text.index(" مساء")
+    (tmp_path / "brat").mkdir()
+    (tmp_path / "brat" / "a.txt").write_text(text, encoding="utf-8")
+    mark = f"T1\tGPE {place[0]} {place[1]}\t{text[slice(*place)]}\n"
+    (tmp_path / "brat" / "a.ann").write_text(mark, encoding="utf-8")
+    target = tmp_path / "a.jsonl"
+    assert run(["data", "convert", str(tmp_path / "brat"), str(target), "--from", "brat"]) == 0
+    assert "1 documents had no sentences and were split into some" in capsys.readouterr().err
+    (document,) = FORMATS["jsonl"].read(target)
+    end = text.index(" وغادر")
+    assert document.sentences == (Sentence(0, end), Sentence(end + 1, len(text)))
+    assert run(["data", "check", str(target)]) == 0

@@ -211,14 +211,35 @@ def test_labelstudio_task_that_was_skipped_is_no_annotation(
     skipped["annotations"] = [{"result": [], "was_cancelled": True}]
     path = write(tmp_path / "export.json", [skipped, other])
     assert len(list(FORMATS["labelstudio"].read(path))) == 1
-    assert caplog.messages == [f"{path}: left out 1 tasks that were skipped"]
+    unseen, left_out = caplog.messages
+    assert unseen.startswith(f"{path}: 1 of 2 tasks are as a model read them")
+    assert left_out == f"{path}: left out 1 tasks that were skipped"
 
 
 def test_labelstudio_task_of_others_is_read(tmp_path: Path):
     task = {"id": 7, "data": {"text": TEXT}, "annotations": [{"result": [label(12, 16, "GPE")]}]}
-    (document,) = FORMATS["labelstudio"].read(write(tmp_path / "export.json", [task]))
-    assert document.id == "export-1"
-    assert document.entities == (Entity(12, 16, "GPE"),)
+    other = {"data": {"text": TEXT, "url": "u", "id": None}, "annotations": [{"result": []}]}
+    one, two = FORMATS["labelstudio"].read(write(tmp_path / "export.json", [task, other]))
+    assert (one.id, one.meta) == ("7", {})
+    assert one.entities == (Entity(12, 16, "GPE"),)
+    assert (two.id, two.meta) == ("export-2", {"url": "u"})
+
+
+@pytest.mark.parametrize("name", ["doccano", "prodigy"])
+def test_what_a_tool_keeps_besides_goes_into_meta(tmp_path: Path, name: str):
+    (tmp_path / "out").mkdir()
+    FORMATS[name].write([DOCUMENT], tmp_path / "out.jsonl")
+    task = json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8"))
+    task |= {"id": 12, "url": "https://example.org", "_session_id": "x", "answer": "accept"}
+    if name == "doccano":
+        task.pop("answer")
+    (document,) = FORMATS[name].read(write(tmp_path / "all.jsonl", json.dumps(task)))
+    assert document.id == "12"
+    assert document.meta == {"url": "https://example.org", **DOCUMENT.meta}
+    assert document.entities == DOCUMENT.entities
+    other = {"text": TEXT, "id": None, "label": [], "spans": [], "source": "wire"}
+    (document,) = FORMATS[name].read(write(tmp_path / "other.jsonl", json.dumps(other)))
+    assert (document.id, document.meta["source"]) == ("other-1", "wire")
 
 
 @pytest.mark.parametrize(
@@ -309,6 +330,8 @@ def test_prodigy_export_is_read(tmp_path: Path):
         ("prodigy", {"text": TEXT, "spans": [{"start": 1, "end": 2}]}, "KeyError('label')"),
         ("doccano", {"text": TEXT}, "not a record of doccano's sequence labelling"),
         ("doccano", {"text": TEXT, "label": ["battle"]}, "not a record of doccano's"),
+        ("doccano", {"text": TEXT, "label": [[0, 4, None]]}, "a label None, which is no name"),
+        ("prodigy", {"text": TEXT, "meta": [1], "url": "u"}, "is malformed"),
         ("doccano", {"text": TEXT, "entities": [], "relations": [{}]}, "has relations"),
         ("jsonl", {"id": "a", "text": TEXT, "label": []}, "unknown field 'label'"),
         (

@@ -42,12 +42,32 @@ def split(text: str) -> list[str]:
             ["بقي الأمر بلا حلّ جدّي.", "ثم عاد الجميع إلى البلدة."],
         ),
         ("انظر example.org الآن", ["انظر example.org الآن"]),
+        (
+            "المقطع على https://youtu.be/watch?v=30 وقال إن الهدف مخزن. وأضاف أنه دمر كليا",
+            ["المقطع على https://youtu.be/watch?v=30 وقال إن الهدف مخزن.", "وأضاف أنه دمر كليا"],
+        ),
+        (
+            "راسلونا اليوم على أحمد.محمد@example.org. وتابعوا قناتنا t.me/x.Report أو t.me/y.",
+            ["راسلونا اليوم على أحمد.محمد@example.org.", "وتابعوا قناتنا t.me/x.Report أو t.me/y."],
+        ),
+        (
+            "صرح وزير الصحة \u200fد. صالح بأن الوضع مستقر",
+            ["صرح وزير الصحة \u200fد. صالح بأن الوضع مستقر"],
+        ),
         ("", []),
         ("  \n ", []),
     ],
 )
 def test_split(text: str, expected: list[str]):
     assert split(text) == expected
+
+
+@pytest.mark.parametrize(
+    "end", [".\u200f ", "\u200f.\u200f", "؟\u202c ", ".\u200f» ", ".[1] ", ".💔 ", "!🇸🇾 ", ".<br>"]
+)
+def test_what_is_not_seen_or_only_decorates_hides_no_stop(end: str):
+    own = ["سيطر الجيش على البلدة أمس", "وخطف مسلحون ثلاثة من سكانها", "وتصل المساعدات إليها غدا"]
+    assert len(split(end.join(own))) == 3
 
 
 @given(st.text(alphabet='ابجد .؟!…\n«»"14د'))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from marsad.corpus import with_sentences
 from marsad.document import Document
 from marsad.errors import ConfigError
 from marsad.files import atomic_write
@@ -29,7 +30,10 @@ def convert(
         None, help="Write Label Studio's labelling interface of our labels to this .xml file too."
     ),
 ) -> None:
-    """Convert documents between our JSON Lines and the formats of annotation tools."""
+    """Convert documents between our JSON Lines and the formats of annotation tools.
+
+    A document that has no sentences is split into some.
+    """
     from marsad.formats import choose_format, mending
     from marsad.formats.labelstudio import labelstudio_config
 
@@ -53,21 +57,31 @@ def convert(
 
 @dataclass
 class _Tally:
-    """What passed by: documents, and mentions whose label is not in the label file."""
+    """What passed by: documents, those that had no sentences, and mentions of unknown labels."""
 
     documents: int = 0
+    split: int = 0
     foreign: Counter[str] = field(default_factory=Counter)
 
     def watch(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """Pass documents on and count them."""
+        """Pass documents on, with sentences, and count them."""
         for document in documents:
             self.documents += 1
+            if not document.sentences and document.text.strip():
+                document = with_sentences(document)
+                self.split += 1
             labels = (entity.label for entity in document.entities)
             self.foreign.update(name for name in labels if name not in scheme().entity_names)
             yield document
 
 
 def _report(tally: _Tally, mended: list[str]) -> None:
+    if tally.split:
+        typer.echo(
+            f"marsad: {tally.split} documents had no sentences and were split into some, without "
+            "events",
+            err=True,
+        )
     if mended:
         typer.echo(
             f"marsad: {len(mended)} stray I- tags became B-, the first at {mended[0]}", err=True

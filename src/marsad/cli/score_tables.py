@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from marsad.metrics import Change, StressResult
@@ -118,7 +118,11 @@ def _interval(interval: "Interval | None") -> str:
 
 
 def _table(first: str, *columns: str, title: str | None = None) -> Table:
-    table = Table(first, title=title and escape(title), title_justify="left")
+    table = Table(
+        Column(first, no_wrap=True, overflow="fold"),
+        title=title and escape(title),
+        title_justify="left",
+    )
     for column in columns:
         table.add_column(column, justify="right")
     return table

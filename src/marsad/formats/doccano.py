@@ -23,9 +23,14 @@ from marsad.formats.records import (
     Record,
     check_no_relations,
     extras,
+    name_of,
     place,
     refusal,
+    with_rest_in_meta,
 )
+
+# What doccano's records have that is no metadata of a project's.
+_OWN = {"label", "relations", "Comments", "comments", "marsad", "scores"}
 
 
 def write(documents: Iterable[Document], path: Path) -> None:
@@ -79,12 +84,19 @@ def _record(task: Record, default_id: str) -> Record:
     for start, end, label in _spans(task):
         score = scores.get((start, end, label))
         entities.append({"start": start, "end": end, "label": label, "score": score})
-    id_ = str(task.get("id", default_id))
-    return {**rest, "id": id_, "text": task["text"], "entities": entities}
+    id_ = default_id if task.get("id") is None else str(task["id"])
+    return {
+        **with_rest_in_meta({**task, **rest}, apart=_OWN),
+        "id": id_,
+        "text": task["text"],
+        "entities": entities,
+    }
 
 
 def _spans(task: Record) -> Iterator[tuple[int, int, str]]:
     if "entities" in task:
-        yield from ((e["start_offset"], e["end_offset"], e["label"]) for e in task["entities"])
+        yield from (
+            (e["start_offset"], e["end_offset"], name_of(e["label"])) for e in task["entities"]
+        )
     else:
-        yield from ((start, end, label) for start, end, label in task["label"])
+        yield from ((start, end, name_of(label)) for start, end, label in task["label"])

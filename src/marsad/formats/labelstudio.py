@@ -25,7 +25,15 @@ from marsad.corpus import Placed
 from marsad.document import Document
 from marsad.errors import DataError
 from marsad.files import atomic_write, read_text
-from marsad.formats.records import SENTENCE, Record, check_no_sentence_label, extras, place
+from marsad.formats.records import (
+    SENTENCE,
+    Record,
+    check_no_sentence_label,
+    extras,
+    name_of,
+    place,
+    with_rest_in_meta,
+)
 from marsad.labels import scheme
 
 log = logging.getLogger(__name__)
@@ -63,17 +71,26 @@ def read(path: Path) -> Iterator[Placed]:
         raise DataError(f"{path}: JSON that cannot be read ({error}); mend it") from None
     if not isinstance(tasks, list):
         raise DataError(f"{path}: not an array of tasks; export as JSON, not as JSON-MIN or CSV")
-    skipped = 0
+    skipped = unseen = 0
     for number, task in enumerate(tasks, start=1):
         where = f"{path}: task {number}"
         try:
             if _was_skipped(task):
                 skipped += 1
                 continue
+            unseen += not task.get("annotations")
             record = _record(task, f"{path.stem}-{number}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{where}: not a task of such a project ({error!r}); mend it") from None
         yield place(record, where)
+    if unseen and unseen < len(tasks):
+        log.warning(
+            "%s: %d of %d tasks are as a model read them, for nobody has annotated them; export "
+            "the annotated ones alone, or do not take these as right",
+            path,
+            unseen,
+            len(tasks),
+        )
     if skipped:
         log.warning("%s: left out %d tasks that were skipped", path, skipped)
 
@@ -150,8 +167,13 @@ def _record(task: Any, default_id: str) -> Record:  # noqa: ANN401
     marks = annotations or task.get("predictions", ())
     if len(marks) != 1:
         raise ValueError(f"{len(marks)} annotations or predictions, where one is wanted")
-    id_ = str(data.get("id", default_id))
-    record = {**data, "id": id_, "sentences": [], "entities": []}
+    id_ = next((own for own in (data.get("id"), task.get("id")) if own is not None), default_id)
+    record = {
+        **with_rest_in_meta(data, apart=frozenset()),
+        "id": str(id_),
+        "sentences": [],
+        "entities": [],
+    }
     regions = {}
     for result in marks[0]["result"]:
         _check_result(result, data["text"])
@@ -177,7 +199,7 @@ def _check_result(result: Record, text: str) -> None:
 def _mark(result: Record) -> Record:
     value = result["value"]
     (label,) = value["labels"]
-    mark = {"start": value["start"], "end": value["end"], "label": label}
+    mark = {"start": value["start"], "end": value["end"], "label": name_of(label)}
     return mark | ({"score": result["score"]} if "score" in result else {})
 
 

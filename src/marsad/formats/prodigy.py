@@ -23,15 +23,17 @@ from marsad.document import Document
 from marsad.errors import DataError
 from marsad.files import atomic_write, read_records
 from marsad.formats.records import (
-    EXTRAS,
     Record,
     check_no_relations,
     extras,
     place,
     refusal,
+    with_rest_in_meta,
 )
 from marsad.text.words import find_words
 
+# What Prodigy adds to a task, and what is said otherwise in a document.
+_OWN = {"tokens", "spans", "answer", "relations", "options", "accept", "config", "label"}
 _SPAN = ("start", "end", "label", "score")
 
 
@@ -63,10 +65,8 @@ def read(path: Path) -> Iterator[Placed]:
             spans = [{k: span[k] for k in _SPAN if k in span} for span in task.get("spans", ())]
         except TypeError as error:
             raise DataError(f"{where}: not a task of Prodigy's ({error!r})") from None
-        record = {key: task[key] for key in ("text", "sentences", *EXTRAS) if key in task}
-        yield place(
-            record | {"id": task.get("id", f"{path.stem}-{number}"), "entities": spans}, where
-        )
+        id_ = f"{path.stem}-{number}" if task.get("id") is None else str(task["id"])
+        yield place({**with_rest_in_meta(task, apart=_OWN), "id": id_, "entities": spans}, where)
 
 
 def _task(document: Document) -> Record:

@@ -4,6 +4,7 @@ A reader turns what it finds into the record of our own JSON Lines and gives it 
 a writer starts from ``document.to_record()``. So scores have four digits in every format.
 """
 
+from collections.abc import Mapping, Set
 from typing import Any
 
 from marsad.corpus import Placed
@@ -22,6 +23,33 @@ def extras(document: Document) -> Record:
     """Return ``meta``, and ``coverage``, ``warnings`` and ``model`` of a prediction."""
     record = document.to_record()
     return {name: record[name] for name in EXTRAS if name in record}
+
+
+def with_rest_in_meta(task: Mapping[str, Any], *, apart: Set[str]) -> Record:
+    """Return what a task of a tool says of a document, unknown fields under ``meta``.
+
+    Args:
+        task: its fields, those of :data:`EXTRAS` among them.
+        apart: fields that say nothing of the document. So do those that begin with ``_``.
+    """
+    record = {name: task[name] for name in ("text", "sentences", *EXTRAS) if name in task}
+    known = {"id", "entities", *record, *apart}
+    rest = {name: own for name, own in task.items() if name not in known and name[:1] != "_"}
+    meta = record.get("meta") or {}
+    if rest and isinstance(meta, Mapping):
+        record["meta"] = {**rest, **meta}
+    return record
+
+
+def name_of(label: object) -> str:
+    """Return a label that is a name.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(label, str):
+        raise ValueError(f"a label {label!r}, which is no name")
+    return label
 
 
 def place(record: Record, where: str) -> Placed:
