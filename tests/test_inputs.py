@@ -114,7 +114,7 @@ def test_a_folder_gives_nothing_hidden_no_reasons_and_no_outputs(tmp_path: Path)
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("خبر", encoding="utf-8")
-    (tmp_path / "out.jsonl").write_text('{"id": "a", "text": "خبر", "model": null}', "utf-8")
+    (tmp_path / "out.jsonl").write_text('{"id": "a", "text": "خبر", "model": {}}', "utf-8")
     apart = [tmp_path / "b" / ".." / "out.jsonl", tmp_path / "brat"]
     assert [id_ for _, id_ in find_files([tmp_path], apart=apart)] == ["a"]
     assert len(find_files([tmp_path / ".b.txt", tmp_path / "x.rejected.jsonl"])) == 2

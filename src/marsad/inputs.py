@@ -119,11 +119,11 @@ def _has_answers(path: Path) -> bool:
         if ending_of(path) != LINES:
             return False
         with path.open("rb") as lines:
-            line = next(filter(bytes.strip, lines), b'{"model": ""}')
+            line = next(filter(bytes.strip, lines), b'{"model": {}}')
         record = json.loads(line.decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError):  # said when it is read
         return False
-    return isinstance(record, dict) and "model" in record
+    return isinstance(record, dict) and isinstance(record.get("model"), dict)
 
 
 def _columns_of(path: Path) -> list[str]:
