@@ -12,9 +12,9 @@ ARTICLES ?= data/articles/daraa.txt data/corpus/test.jsonl data/corpus/test_plac
 # What a trained model depends on; the rest of the library may change without training anew.
 TRAINED_BY := $(wildcard src/marsad/text/*.py src/marsad/encoders/*.py src/marsad/scoring/*.py src/marsad/benchmarks/*.py) \
 	$(addprefix src/marsad/, labels.yaml adversary.py arguments.py averaging.py calibrating.py calibration.py checkpoints.py config.py \
-	corpus.py crf.py decisions.py document.py evaluation.py failures.py frequencies.py heads.py label_sets.py labels.py lora.py losses.py \
+	corpus.py crf.py decisions.py document.py evaluation.py failures.py frequencies.py heads.py jobs.py label_sets.py labels.py lora.py losses.py \
 	mixture.py model_folder.py modeling.py objective.py optimization.py reader.py sampling.py sections.py spans.py systems.py targets.py \
-	tasks.py thresholds.py torch_backend.py trainer.py training.py workers.py)
+	tasks.py tensors.py thresholds.py torch_backend.py trainer.py training.py workers.py)
 
 # What its ONNX files depend on besides.
 EXPORTED_BY := $(addprefix src/marsad/, examining.py export.py graphs.py onnx_backend.py quantization.py runtime.py smoothing.py tracing.py)

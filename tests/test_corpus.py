@@ -217,8 +217,23 @@ def test_what_a_source_signs_all_its_items_with_is_one_warning(tmp_path: Path):
     assert "stands 40 times, first at" in problem.message
 
 
+def test_a_document_that_stands_in_another_is_an_error(tmp_path: Path):
+    own = ["دخلت وحدة من الشرطة العسكرية الأحياء.", "وغادر السكان بيوتهم بعد القصف العنيف."]
+    again = [*own, "نقلا عن وكالة الأنباء الرسمية في البلاد."]
+    for name, parts in (("train", own), ("dev", again)):
+        text = " ".join(parts)
+        starts = [text.index(part) for part in parts]
+        spans = [{"start": a, "end": a + len(p)} for a, p in zip(starts, parts, strict=True)]
+        row = {"id": name, "text": text, "sentences": spans}
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    problems = check_files([tmp_path])
+    assert {problem.level for problem in problems} == {"error"}
+    assert any("2 of its" in problem.message for problem in problems)
+    assert sum("stands 2 times" in problem.message for problem in problems) == 2
+
+
 def test_what_nobody_annotated_is_a_warning(tmp_path: Path):
     stamp = {"name": "joint", "version": "1", "digest": ""}
     (problem,) = check(tmp_path, record(model=stamp))
     assert problem.level == "warning"
-    assert "is as the model joint read it" in problem.message
+    assert "is of the model joint; remove `model` once it is corrected" in problem.message

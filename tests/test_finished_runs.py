@@ -14,6 +14,7 @@ from marsad.locking import alone
 from marsad.model_folder import ModelFolder
 from marsad.runtime import open_reader
 from marsad.training import train
+from tests.conftest import ended_otherwise
 from tests.runs import stamps
 
 
@@ -40,7 +41,7 @@ def test_run_is_trained_again_when_damaged_or_of_other_data(
     assert trained_anew(quick)
     weights.unlink()
     assert trained_anew(quick)
-    jsonl.write(documents[:3], Path(quick.data.dev))
+    jsonl.write(map(ended_otherwise, documents[:3]), Path(quick.data.dev))
     assert trained_anew(with_values(quick, {"train.warmup": 0.5}))
     assert not trained_anew(with_values(quick, {"train.warmup": 0.5}))
 
@@ -88,7 +89,7 @@ def test_killed_run_of_other_data_does_not_pass_for_the_finished_one_before_it(
     quick: RunConfig, documents: list[Document], monkeypatch: pytest.MonkeyPatch
 ):
     train_once(quick)
-    jsonl.write(documents[:3], Path(quick.data.dev))
+    jsonl.write(map(ended_otherwise, documents[:3]), Path(quick.data.dev))
 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -213,3 +214,24 @@ def test_a_command_that_is_refused_forgets_no_finished_run(quick: RunConfig, why
     folder.verify()
     train_once(quick)
     assert stamps(quick.output.parent) == before
+
+
+@pytest.mark.parametrize("moved", range(5))
+def test_a_run_that_is_killed_while_its_model_is_put_in_place_goes_on(
+    quick: RunConfig, monkeypatch: pytest.MonkeyPatch, moved: int
+):
+    quick = with_values(quick, {"train.epochs": 1})
+    left, replace_whole = [moved], Path.replace
+
+    def killed(path: Path, target: Path) -> Path:
+        if path.parent.name == "model":
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+        return replace_whole(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(quick)
+    train(quick).verify()

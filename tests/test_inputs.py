@@ -236,6 +236,9 @@ def test_answers_of_earlier_runs_are_no_articles_of_a_folder(
     assert (path.name, others) == ("raw.jsonl", [])
     assert caplog.messages == [f"{tmp_path}: left out 2 files of a model's answers"]
     assert len(find_files([tmp_path / "first.jsonl"])) == 1  # who names it wants it
+    path.unlink()
+    with pytest.raises(DataError, match="holds answers of a model alone; name the files"):
+        find_files([tmp_path])
 
 
 def test_articles_are_not_written_over_by_what_is_read_of_their_folder(tmp_path: Path):

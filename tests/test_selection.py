@@ -81,6 +81,7 @@ def test_copies_of_a_text_do_not_crowd_out_the_others():
         chosen = [c.document.id for c in select([*copies, *others], count, seed=1)]
         assert len(set(chosen)) == count
         assert [own for own in chosen if own.startswith("wire")] == ["wire0"]
+    assert len(select([candidate(str(i), "قصف", 0.1) for i in range(900)], 120, seed=1)) == 120
 
 
 def test_all_are_chosen_where_there_are_no_more():

@@ -29,6 +29,9 @@ _WITH_ARTICLE = re.compile(r"^(?:[وف][بك]?ال|[بك]ال|[وف]?لل)(?=\w{
 # Two sentences that share more of their word 3-grams than this are near-duplicates.
 NEAR_DUPLICATE = 0.6
 _FEWEST_GRAMS = 4  # shorter sentences say too little to compare
+_SIGNED = 3  # places that have one sentence: the source may sign its items so
+
+Level = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, order=True)
@@ -37,7 +40,7 @@ class Problem:
 
     where: str
     message: str
-    level: Literal["error", "warning"] = "error"
+    level: Level = "error"
 
     def __str__(self) -> str:
         return f"{self.where}: {self.level}: {self.message}"
@@ -116,10 +119,10 @@ def check_documents(placed: Iterable[Placed]) -> list[Problem]:
     problems = []
     for item in placed:
         if item.document.model:
-            text = f"is as the model {item.document.model.name} read it, annotated by nobody"
-            problems.append(
-                Problem(item.where, f"{text}; correct it and remove `model`", "warning")
+            text = (
+                f"is of the model {item.document.model.name}; remove `model` once it is corrected"
             )
+            problems.append(Problem(item.where, text, "warning"))
         words = find_words(item.document.text)
         messages = [*_check_sentences(item.document), *_check_entities(item.document, words)]
         problems += [Problem(item.where, message) for message in messages]
@@ -246,7 +249,8 @@ def check_ids(placed: Iterable[Placed]) -> list[Problem]:
 def check_duplicates(by_file: Mapping[Path, Sequence[Placed]]) -> list[Problem]:
     """Find ids and texts given twice, and sentences that repeat most of another's word 3-grams.
 
-    A sentence that stands there again is a warning alone: a source may sign all its items.
+    A sentence that three places have word for word is a warning alone, for a source may sign all
+    its items; but a document of which most stands in others is an error.
     """
     placed = [item for items in by_file.values() for item in items]
     problems = check_ids(placed)
@@ -257,13 +261,21 @@ def check_duplicates(by_file: Mapping[Path, Sequence[Placed]]) -> list[Problem]:
             problems.append(Problem(item.where, f"the text of {other} again; leave one out"))
             continue
         whole[words] = item.where
-        for sentence in item.document.sentences:
-            text = item.document.text[sentence.start : sentence.end]
-            places.setdefault(" ".join(text.split()), []).append(item.where)
+        own = [
+            " ".join(item.document.text[s.start : s.end].split()) for s in item.document.sentences
+        ]
+        own = [text for text in own if len(word_trigrams(text)) >= _FEWEST_GRAMS]
+        again = [places[text][0] for text in own if text in places]
+        if 2 * len(again) > len(texts):
+            known = f"{len(again)} of its {len(texts)} sentences stand elsewhere, first at {again[0]}"
+            problems.append(Problem(item.where, f"{known}; leave it out"))
+        for text in own:
+            places.setdefault(text, []).append(item.where)
     for text, where in places.items():
-        if len(where) > 1 and len(word_trigrams(text)) >= _FEWEST_GRAMS:
-            again = f"sentence {text[:40]!r}… stands {len(where)} times, first at {where[0]}"
-            problems.append(Problem(where[1], again, "warning"))
+        if len(where) > 1:
+            found = f"sentence {text[:40]!r}… stands {len(where)} times, first at {where[0]}"
+            level: Level = "error" if len(where) < _SIGNED else "warning"
+            problems.append(Problem(where[1], found, level))
     distinct = [*places.items()]
     for i, j, share in near_duplicates([text for text, _ in distinct]):
         problems.append(

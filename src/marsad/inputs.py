@@ -25,7 +25,7 @@ LINES, PARQUET = ".jsonl", ".parquet"
 ENDINGS = (".txt", LINES, PARQUET)  # of the files that are read in a folder
 _NO_TEXTS = frozenset({".json", ".html", ".htm", ".xml", ".csv", ".tsv"})
 REJECTED = ".rejected.jsonl"  # ends the names of files of reasons, which no folder gives
-_PROBLEM = "problem"  # the column by which rows that marsad wrote are known
+_OF_ANSWERS = {"problem", "where", "coverage"}  # columns by which rows of ours are known
 _ROWS = 256  # of a parquet file that are held at once
 DEEPEST = 100  # brackets in brackets of `meta`; json gives up near 1000, where depends on the call
 
@@ -106,16 +106,20 @@ def _inside(folder: Path, skipped: Set[Path]) -> list[Path]:
             raise DataError(
                 f"{path}: would be written over, and holds no answers of a model; name another"
             )
-    if others := sorted(path for path in answers if path.resolve() not in skipped):
+    others = [path for path in answers if path.resolve() not in skipped and path.stat().st_size]
+    articles = [path for path in found if path not in answers]
+    if others and not articles:
+        raise DataError(f"{folder}: holds answers of a model alone; name the files to read them")
+    if others:
         log.warning("%s: left out %d files of a model's answers", folder, len(others))
-    return [path for path in found if path not in answers]
+    return articles
 
 
 def _has_answers(path: Path) -> bool:
     """Say whether a file holds documents as a model read them, by the first; or nothing at all."""
     try:
         if ending_of(path) == PARQUET:
-            return _PROBLEM in _columns_of(path)
+            return {*_columns_of(path)} >= _OF_ANSWERS
         if ending_of(path) != LINES:
             return False
         with path.open("rb") as lines:

@@ -74,7 +74,9 @@ class ModelFolder:
         for path in (*(self.path / name for name in last), *self.present()):
             if path != self["run"]:  # by which the folder is known as one of ours
                 path.unlink(missing_ok=True)
-        for path in sorted(staged.path.iterdir(), key=lambda path: path.name in last):
+        run = self["run"].name
+        order = sorted(staged.path.iterdir(), key=lambda own: (own.name in last, own.name != run))
+        for path in order:
             path.replace(self.path / path.name)
 
     def refuse_strangers(self, *read: str) -> None:

@@ -96,7 +96,7 @@ def _group(texts: Sequence[str], count: int, seed: int) -> list[int]:
     """Return the group of each text, of at most ``count`` groups by their words."""
     words = TfidfVectorizer(token_pattern=r"\S+", sublinear_tf=True)
     vectors = words.fit_transform(texts)
-    if len(texts) > _MANY:  # all words would take hours
+    if len(texts) > _MANY and vectors.shape[1] > _DIRECTIONS:  # all words would take hours
         vectors = TruncatedSVD(_DIRECTIONS, random_state=seed).fit_transform(vectors)
     with warnings.catch_warnings():  # fewer texts that differ than groups are no fault
         warnings.simplefilter("ignore", ConvergenceWarning)

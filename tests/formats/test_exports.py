@@ -238,8 +238,13 @@ def test_what_a_tool_keeps_besides_goes_into_meta(tmp_path: Path, name: str):
     assert document.meta == {"url": "https://example.org", **DOCUMENT.meta}
     assert document.entities == DOCUMENT.entities
     other = {"text": TEXT, "id": None, "label": [], "spans": [], "source": "wire"}
+    if name == "doccano":  # there all of it is of the project
+        del other["spans"]
+        other |= {"model": "gpt-4", "sentences": 2, "meta": {"page": 3}}
     (document,) = FORMATS[name].read(write(tmp_path / "other.jsonl", json.dumps(other)))
     assert (document.id, document.meta["source"]) == ("other-1", "wire")
+    if name == "doccano":
+        assert document.meta == {"source": "wire", "model": "gpt-4", "sentences": 2, "page": 3}
 
 
 @pytest.mark.parametrize(

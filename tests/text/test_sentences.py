@@ -63,7 +63,12 @@ def test_split(text: str, expected: list[str]):
 
 
 @pytest.mark.parametrize(
-    "end", [".\u200f ", "\u200f.\u200f", "؟\u202c ", ".\u200f» ", ".[1] ", ".💔 ", "!🇸🇾 ", ".<br>"]
+    "end",
+    [
+        *(".\u200f ", "\u200f.\u200f", "؟\u202c ", ".\u200f» "),
+        *(".💔 ", "!🇸🇾 ", ".⭐", ".\u2764\ufe0f\u200d\U0001f525 "),
+        *(".[1] ", ".<br>", " https://example.org.<br>", ".(@army) ", ".«@sana» "),
+    ],
 )
 def test_what_is_not_seen_or_only_decorates_hides_no_stop(end: str):
     own = ["سيطر الجيش على البلدة أمس", "وخطف مسلحون ثلاثة من سكانها", "وتصل المساعدات إليها غدا"]
@@ -115,3 +120,5 @@ def test_hostile_texts_are_split_in_time_that_grows_with_their_length():
     assert split_sentences("." * many + "-") == [(0, many + 1)]
     short = "كلمة. " * many
     assert split_sentences(short)[-1][1] == len(short) - 1
+    address = "http://" + ".(" * many
+    assert split_sentences(address)[-1][1] == len(address)

@@ -38,7 +38,7 @@ def bench(
     more = _words(given, max(LENGTHS))
     if not read:
         raise DataError((unread or [f"{texts[0]}: no document to read"])[0])
-    source = ", ".join(map(str, texts))
+    source = ", ".join(map(str, texts)).encode(errors="backslashreplace").decode()
     result = run_bench(ModelFolder(model), read, source=source, rounds=rounds, more=more)
     for line in result.to_lines():
         typer.echo(line)

@@ -20,6 +20,7 @@ from marsad.document import Document
 from marsad.errors import DataError
 from marsad.files import atomic_write, read_records
 from marsad.formats.records import (
+    EXTRAS,
     Record,
     check_no_relations,
     extras,
@@ -30,7 +31,7 @@ from marsad.formats.records import (
 )
 
 # What doccano's records have that is no metadata of a project's.
-_OWN = {"label", "relations", "Comments", "comments", "marsad", "scores"}
+_OWN = {"id", "text", "label", "entities", "relations", "Comments", "comments", "marsad"}
 
 
 def write(documents: Iterable[Document], path: Path) -> None:
@@ -85,8 +86,9 @@ def _record(task: Record, default_id: str) -> Record:
         score = scores.get((start, end, label))
         entities.append({"start": start, "end": end, "label": label, "score": score})
     id_ = default_id if task.get("id") is None else str(task["id"])
+    own = {name: rest[name] for name in ("sentences", *EXTRAS) if name in rest}
     return {
-        **with_rest_in_meta({**task, **rest}, apart=_OWN),
+        **with_rest_in_meta(own, {k: v for k, v in task.items() if k not in _OWN}),
         "id": id_,
         "text": task["text"],
         "entities": entities,

@@ -26,6 +26,7 @@ from marsad.document import Document
 from marsad.errors import DataError
 from marsad.files import atomic_write, read_text
 from marsad.formats.records import (
+    EXTRAS,
     SENTENCE,
     Record,
     check_no_sentence_label,
@@ -168,12 +169,9 @@ def _record(task: Any, default_id: str) -> Record:  # noqa: ANN401
     if len(marks) != 1:
         raise ValueError(f"{len(marks)} annotations or predictions, where one is wanted")
     id_ = next((own for own in (data.get("id"), task.get("id")) if own is not None), default_id)
-    record = {
-        **with_rest_in_meta(data, apart=frozenset()),
-        "id": str(id_),
-        "sentences": [],
-        "entities": [],
-    }
+    own = {name: data[name] for name in ("text", *EXTRAS) if name in data}
+    rest = {name: value for name, value in data.items() if name not in {*own, "id"}}
+    record = {**with_rest_in_meta(own, rest), "id": str(id_), "sentences": [], "entities": []}
     regions = {}
     for result in marks[0]["result"]:
         _check_result(result, data["text"])

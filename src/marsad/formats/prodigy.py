@@ -23,6 +23,7 @@ from marsad.document import Document
 from marsad.errors import DataError
 from marsad.files import atomic_write, read_records
 from marsad.formats.records import (
+    EXTRAS,
     Record,
     check_no_relations,
     extras,
@@ -33,7 +34,7 @@ from marsad.formats.records import (
 from marsad.text.words import find_words
 
 # What Prodigy adds to a task, and what is said otherwise in a document.
-_OWN = {"tokens", "spans", "answer", "relations", "options", "accept", "config", "label"}
+_OWN = {"id", "tokens", "spans", "answer", "relations", "options", "accept", "config", "label"}
 _SPAN = ("start", "end", "label", "score")
 
 
@@ -66,7 +67,9 @@ def read(path: Path) -> Iterator[Placed]:
         except TypeError as error:
             raise DataError(f"{where}: not a task of Prodigy's ({error!r})") from None
         id_ = f"{path.stem}-{number}" if task.get("id") is None else str(task["id"])
-        yield place({**with_rest_in_meta(task, apart=_OWN), "id": id_, "entities": spans}, where)
+        own = {key: task[key] for key in ("text", "sentences", *EXTRAS) if key in task}
+        rest = {key: value for key, value in task.items() if key not in {*own, *_OWN}}
+        yield place(with_rest_in_meta(own, rest) | {"id": id_, "entities": spans}, where)
 
 
 def _task(document: Document) -> Record:

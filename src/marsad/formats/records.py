@@ -4,7 +4,7 @@ A reader turns what it finds into the record of our own JSON Lines and gives it 
 a writer starts from ``document.to_record()``. So scores have four digits in every format.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any
 
 from marsad.corpus import Placed
@@ -25,20 +25,23 @@ def extras(document: Document) -> Record:
     return {name: record[name] for name in EXTRAS if name in record}
 
 
-def with_rest_in_meta(task: Mapping[str, Any], *, apart: Set[str]) -> Record:
-    """Return what a task of a tool says of a document, unknown fields under ``meta``.
+def with_rest_in_meta(record: Record, rest: Mapping[str, Any]) -> Record:
+    """Return a record with what else a tool keeps of a document in its ``meta``.
 
     Args:
-        task: its fields, those of :data:`EXTRAS` among them.
-        apart: fields that say nothing of the document. So do those that begin with ``_``.
+        record: what is known of the document; what it says in ``meta`` stays.
+        rest: other fields by name; ``meta`` may be a mapping of such. Names that begin with ``_``
+            are the tool's own.
     """
-    record = {name: task[name] for name in ("text", "sentences", *EXTRAS) if name in task}
-    known = {"id", "entities", *record, *apart}
-    rest = {name: own for name, own in task.items() if name not in known and name[:1] != "_"}
+    inside = rest.get("meta") or {}
+    others = {**inside, **rest} if isinstance(inside, Mapping) else dict(rest)
+    if isinstance(inside, Mapping):
+        others.pop("meta", None)
+    others = {name: own for name, own in others.items() if name[:1] != "_"}
     meta = record.get("meta") or {}
-    if rest and isinstance(meta, Mapping):
-        record["meta"] = {**rest, **meta}
-    return record
+    if not others or not isinstance(meta, Mapping):
+        return record
+    return {**record, "meta": {**others, **meta}}
 
 
 def name_of(label: object) -> str:

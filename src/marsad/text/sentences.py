@@ -19,9 +19,10 @@ _STOPS = ".!?؟…۔"
 # other signs that are not seen, pictures, the number of a footnote.
 _CLOSERS = (
     r"(?:[»”\"'’)\]\u200b\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff"
-    r"\ufe0f\u2600-\u27bf\U0001f000-\U0001faff]|\[\d{1,3}\])*"
+    r"\u200d\ufe0f\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]|\[\d{1,3}\])*"
 )
-_ADDRESS = re.compile(r"(?:https?://|www\.|@|[A-Za-z0-9]\.[a-z]{2,10}/)[!-~]+")
+_ADDRESS = re.compile(r"(?:https?://|www\.|@|[A-Za-z0-9]\.[a-z]{2,10}/)[!#-;=?-~]+")
+_NAME = re.compile(r"(?:\w[\w.+%-]*)?\Z")
 _LONGEST_NAME = 64  # before the @ of an address (RFC 5321, section 4.5.3.1.1)
 _SPACES = re.compile(r"\s+")
 _LINE_END = re.compile(f"[{_LINE_ENDS}]")
@@ -77,17 +78,18 @@ class _Addresses:
     def go_on_after(self, stop: int) -> bool:
         """Say whether a stop is inside an address: letters or digits of it come after."""
         while self._end <= stop and (match := next(self._found, None)):
-            self._start, self._end = self._before(match), match.end()
-        rest = self._text[stop : self._end] if self._start <= stop else ""
-        return any(character.isalnum() for character in rest)
+            self._start, self._end = self._bounds(match)
+        return self._start <= stop < self._end
 
-    def _before(self, match: re.Match[str]) -> int:
-        """Return where an address begins, with the name before an @."""
-        start = match.start()
-        if self._text[start] != "@":
-            return start
-        name = self._text[max(0, start - _LONGEST_NAME) : start]
-        return start - len(name.split()[-1]) if name.strip() and not name[-1].isspace() else start
+    def _bounds(self, match: re.Match[str]) -> tuple[int, int]:
+        """Return where an address begins, with the name before an @, and its last letters end."""
+        start, end = match.span()
+        while end > start and not self._text[end - 1].isalnum():
+            end -= 1
+        if self._text[start] == "@":
+            before = self._text[max(0, start - _LONGEST_NAME) : start]
+            start -= len(_NAME.search(before)[0])  # type: ignore[index]
+        return start, end
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
