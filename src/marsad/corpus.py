@@ -261,14 +261,13 @@ def check_duplicates(by_file: Mapping[Path, Sequence[Placed]]) -> list[Problem]:
             problems.append(Problem(item.where, f"the text of {other} again; leave one out"))
             continue
         whole[words] = item.where
-        own = [
-            " ".join(item.document.text[s.start : s.end].split()) for s in item.document.sentences
-        ]
-        own = [text for text in own if len(word_trigrams(text)) >= _FEWEST_GRAMS]
+        spans = ((s.start, s.end) for s in item.document.sentences)
+        texts = [" ".join(item.document.text[start:end].split()) for start, end in spans]
+        own = [text for text in texts if len(word_trigrams(text)) >= _FEWEST_GRAMS]
         again = [places[text][0] for text in own if text in places]
         if 2 * len(again) > len(texts):
-            known = f"{len(again)} of its {len(texts)} sentences stand elsewhere, first at {again[0]}"
-            problems.append(Problem(item.where, f"{known}; leave it out"))
+            known = f"{len(again)} of its {len(texts)} sentences stand elsewhere"
+            problems.append(Problem(item.where, f"{known}, first at {again[0]}; leave it out"))
         for text in own:
             places.setdefault(text, []).append(item.where)
     for text, where in places.items():
