@@ -189,14 +189,15 @@ def _cut(
 
 def _learnt(encoder: Encoder, config: AdaptConfig, stage: str, learn: Callable[[], None]) -> None:
     """Let an encoder learn in a stage, or take the weights that it ended with before."""
-    done = _open(config, stage).path / _DONE
+    checkpoints = _open(config, stage)
+    done = checkpoints.path / _DONE
     to_do = not done.exists()
     this_process().wait_for_everyone()  # all have seen the same before it may be written
     if to_do:
         set_seed(config.seed)  # what came before may have been taken from disk
         learn()
         if this_process().is_main_process:
-            with failures_explained(_open(config, stage)):
+            with failures_explained(checkpoints):
                 write_tensors(weights_of(encoder), done)
         this_process().wait_for_everyone()
     encoder.model.load_state_dict(load_file(done))
