@@ -5,6 +5,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 
 from marsad.errors import DataError
 
+_NUMBER = re.compile(r"\(os error (\d+)\)")
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -146,6 +148,23 @@ def atomic_write(path: Path) -> Iterator[TextIO]:
     """Open ``path`` for writing UTF-8; it appears whole at the end of the block or not at all."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
         yield out
+
+
+@contextmanager
+def system_errors(path: Path) -> Iterator[None]:
+    """Raise what the system says to a library of Rust inside the block as Python raises it.
+
+    Raises:
+        OSError: with the number that the library tells; its own error may be a bare Exception.
+    """
+    try:
+        yield
+    except Exception as error:
+        found = _NUMBER.search(str(error))
+        if isinstance(error, OSError) or not found:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def write_json(path: Path, value: object) -> None:

@@ -1,20 +1,14 @@
 """Tensors on disk: safetensors files, written whole or not at all."""
 
-import errno
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from marsad.files import atomic_path
+from marsad.files import atomic_path, system_errors
 
 PYTORCH = {"format": "pt"}  # what transformers looks for in the metadata
-
-_NUMBER = re.compile(r"\(os error (\d+)\)")
 
 
 def write_tensors(
@@ -24,12 +18,7 @@ def write_tensors(
 
     Raises:
         DataError: nothing can be written there.
-        OSError: the disk is full or fails; safetensors has an error of its own for that.
+        OSError: the disk is full or fails.
     """
-    with atomic_path(path) as temporary:
-        try:
-            save_file(dict(tensors), temporary, metadata=dict(metadata) if metadata else None)
-        except SafetensorError as error:
-            found = _NUMBER.search(str(error))
-            number = int(found.group(1)) if found else errno.EIO
-            raise OSError(number, os.strerror(number), str(path)) from error
+    with atomic_path(path) as temporary, system_errors(path):
+        save_file(dict(tensors), temporary, metadata=dict(metadata) if metadata else None)

@@ -24,7 +24,7 @@ from marsad.encoders.loading import Encoder, encoder_digests, load_encoder
 from marsad.errors import ConfigError, DataError
 from marsad.evaluation import score_reader
 from marsad.failures import failures_explained
-from marsad.files import sha256
+from marsad.files import sha256, system_errors
 from marsad.frequencies import tag_counts, type_counts, untold
 from marsad.heads import train_heads
 from marsad.labels import SCHEME_FILE, scheme
@@ -304,7 +304,10 @@ def save_run(
     made = ModelFolder(checkpoints.path / "model")
     shutil.rmtree(made.path, ignore_errors=True)
     made.path.mkdir(parents=True)
-    encoder.tokenizer.save_pretrained(made.path)
+    tokenizer = encoder.tokenizer
+    tokenizer.model_max_length = min(tokenizer.model_max_length, encoder.most_tokens)  # for others
+    with system_errors(made.path):
+        tokenizer.save_pretrained(made.path)
     made["labels"].write_bytes(SCHEME_FILE.read_bytes())
     made["run"].write_text(config.to_yaml(), encoding="utf-8")
     shutil.copyfile(checkpoints.log, made["log"])

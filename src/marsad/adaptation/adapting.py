@@ -29,6 +29,7 @@ from marsad.checkpoints import FOLDER, Checkpoints
 from marsad.encoders.loading import Encoder, encoder_digests, load_encoder
 from marsad.errors import ConfigError, DataError
 from marsad.failures import failures_explained
+from marsad.files import system_errors
 from marsad.mixture import own_code
 from marsad.modeling import without_pooler
 from marsad.processes import main_first, this_process
@@ -118,7 +119,8 @@ def vocabulary(config: AdaptConfig, base: Encoder) -> PreTrainedTokenizerFast:
             text = source_of(config).paragraphs(held_out=False)
             learnt = learn_vocabulary(text, base.tokenizer, config.vocabulary)
             shutil.rmtree(begun, ignore_errors=True)
-            learnt.save_pretrained(begun)
+            with system_errors(begun):
+                learnt.save_pretrained(begun)
             begun.rename(folder)
     tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
     return tokenizer

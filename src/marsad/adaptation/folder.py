@@ -24,7 +24,7 @@ from marsad.adaptation.teaching import STUDENT
 from marsad.checkpoints import FOLDER
 from marsad.encoders import compact
 from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
-from marsad.files import atomic_write, read_records, write_json
+from marsad.files import atomic_write, read_records, system_errors, write_json
 from marsad.finished_runs import best_scoring
 from marsad.model_folder import ModelFolder
 
@@ -105,7 +105,8 @@ def save_encoder(
     made.path.mkdir(parents=True)
     setattr(encoder.model.config, CLEANING_KEY, encoder.cleaning)
     encoder.model.config.save_pretrained(made.path)
-    encoder.tokenizer.save_pretrained(made.path)
+    with system_errors(made.path):
+        encoder.tokenizer.save_pretrained(made.path)
     compact.save_compact(weights_of(encoder), made["weights"])
     values = config.model_dump(mode="json", exclude_none=True, exclude={"corpora"})
     with atomic_write(made["run"]) as out:

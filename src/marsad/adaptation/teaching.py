@@ -13,7 +13,7 @@ from marsad.adaptation.texts import TextSource
 from marsad.benchmarks import open_benchmark
 from marsad.config import RunConfig, load_config, with_values
 from marsad.encoders.loading import CLEANING_KEY, Encoder, load_encoder
-from marsad.files import sha256
+from marsad.files import sha256, system_errors
 from marsad.finished_runs import train_once
 from marsad.model_folder import ModelFolder
 from marsad.modeling import without_pooler
@@ -107,7 +107,8 @@ def _saved(encoder: Encoder, folder: Path) -> Path:
     if not begun.exists():
         shutil.rmtree(staged, ignore_errors=True)
         setattr(encoder.model.config, CLEANING_KEY, encoder.cleaning)
-        encoder.model.save_pretrained(staged)
-        encoder.tokenizer.save_pretrained(staged)
+        with system_errors(staged):
+            encoder.model.save_pretrained(staged)
+            encoder.tokenizer.save_pretrained(staged)
         staged.rename(begun)
     return begun
