@@ -1,10 +1,12 @@
 """A call in a process of its own, whose memory holds nothing else."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
 from marsad.errors import MarsadError, TrainingError
@@ -25,7 +27,8 @@ def run_apart(run: Callable[[], T]) -> T:
             constructor takes something else cannot be sent from process to process.
         TrainingError: the process died.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_parent) as pool:
         try:
             answer = pool.submit(_answer, run).result()
         except BrokenProcessPool:
@@ -33,6 +36,17 @@ def run_apart(run: Callable[[], T]) -> T:
     if isinstance(answer, _Refusal):
         raise MarsadError(answer.message)
     return answer
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that waits for it has ended, by whatever signal."""
+
+    def watch() -> None:
+        if parent := parent_process():
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _answer(run: Callable[[], T]) -> T | _Refusal:
