@@ -239,7 +239,7 @@ def test_better_weights_that_cannot_be_written_leave_the_best(
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("marsad.checkpoints.save_file", half)
+    monkeypatch.setattr("marsad.tensors.save_file", half)
     with pytest.raises(OSError, match="No space"):
         checkpoints.keep_best({"w": torch.zeros(2)}, 0.6, 2)
     assert checkpoints.best() == (0.5, 1)

@@ -382,7 +382,7 @@ def test_same_seed_gives_the_same_weights(run_config: RunConfig, tmp_path: Path)
     roles = ("card", "onnx", "onnx_int8", "onnx_fp16")
     stale = [ModelFolder(configs[0].output)[role] for role in roles]
     configs[0].output.mkdir()
-    for path in (*stale, ModelFolder(configs[0].output)["metrics"]):
+    for path in (*stale, *(ModelFolder(configs[0].output)[role] for role in ("metrics", "run"))):
         path.write_text("of another checkpoint", encoding="utf-8")
     one, two = (train(config) for config in configs)
     assert [path for path in stale if path.exists()] == []
