@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,20 @@ def files_of(folder: ModelFolder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()}
 
 
+def killed_at_rename(number: int, folder: str = "") -> Callable[[Path, Path], Path]:
+    """Return a rename at which a process is killed, after a number of others from a folder."""
+    left, replace_whole = [number], Path.replace
+
+    def rename(path: Path, target: Path) -> Path:
+        if path.parent.name == (folder or path.parent.name):
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+        return replace_whole(path, target)
+
+    return rename
+
+
 def test_older_model_stays_whole_where_the_new_one_cannot_be_copied(quick: RunConfig):
     folder, own = ModelFolder(quick.output), ModelFolder(quick.output / "seeds" / "1")
     before, new = model_of(folder, "older"), model_of(own, "newer")
@@ -161,16 +176,9 @@ def test_adoption_that_is_killed_leaves_no_mixture_that_loads(
     new, run = model_of(own, "newer"), with_values(quick, {"output": str(own.path)})
     rest = ModelFolder(folder.path / ".adopted")  # of another that was killed, by power failure
     model_of(rest, "never whole")
-    left, replace_whole = [renames + 2], Path.replace  # two are of run.yaml and the checksums
-
-    def killed(path: Path, target: Path) -> Path:
-        if not left[0]:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        return replace_whole(path, target)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", killed)
+        # two are of run.yaml and the checksums
+        patch.setattr(Path, "replace", killed_at_rename(renames + 2))
         with pytest.raises(KeyboardInterrupt):
             adopt(run, folder.path)
     weights = folder["weights"]
@@ -221,17 +229,8 @@ def test_a_run_that_is_killed_while_its_model_is_put_in_place_goes_on(
     quick: RunConfig, monkeypatch: pytest.MonkeyPatch, moved: int
 ):
     quick = with_values(quick, {"train.epochs": 1})
-    left, replace_whole = [moved], Path.replace
-
-    def killed(path: Path, target: Path) -> Path:
-        if path.parent.name == "model":
-            if not left[0]:
-                raise KeyboardInterrupt
-            left[0] -= 1
-        return replace_whole(path, target)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", killed)
+        patch.setattr(Path, "replace", killed_at_rename(moved, folder="model"))
         with pytest.raises(KeyboardInterrupt):
             train(quick)
     train(quick).verify()

@@ -10,7 +10,8 @@ import pytest
 from marsad.batch.table import write_part
 from marsad.document import Document
 from marsad.errors import DataError
-from marsad.inputs import Rejected, find_files, read_inputs
+from marsad.input_files import find_files
+from marsad.inputs import Rejected, read_inputs
 
 
 def read(*paths: Path) -> list[Document | Rejected]:

@@ -16,7 +16,7 @@ from marsad.corpus import read_corpus
 from marsad.document import Document
 from marsad.errors import ConfigError, DataError
 from marsad.formats import FORMATS
-from marsad.inputs import find_files
+from marsad.input_files import find_files
 from marsad.journal import Journal
 from marsad.locking import alone
 from marsad.outputs import WRITERS, check_outputs, remove_leftovers

@@ -13,7 +13,7 @@ from marsad.document import Document, parse_document
 from marsad.errors import ConfigError, DataError
 from marsad.files import atomic_write
 from marsad.formats import FORMATS, brat, conll
-from marsad.inputs import REJECTED, STANDARD_INPUT, Found, is_text
+from marsad.input_files import REJECTED, STANDARD_INPUT, Found, is_text
 from marsad.page import render_page
 
 # Gives the documents from the first on, as lines of JSON.

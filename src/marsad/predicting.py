@@ -17,7 +17,8 @@ from marsad.document import Document, parse_document
 from marsad.errors import ConfigError, DataError
 from marsad.files import atomic_write
 from marsad.formats.brat import INDEX
-from marsad.inputs import STANDARD_INPUT, Found, Given, Rejected, read_inputs
+from marsad.input_files import STANDARD_INPUT, Found
+from marsad.inputs import Given, Rejected, read_inputs
 from marsad.journal import Journal
 from marsad.locking import alone
 from marsad.outputs import (

@@ -22,7 +22,8 @@ from marsad.batch.run import run as run_parts
 from marsad.cli import run
 from marsad.document import Document
 from marsad.errors import ConfigError
-from marsad.inputs import find_files, read_inputs
+from marsad.input_files import find_files
+from marsad.inputs import read_inputs
 from marsad.training import train
 from tests.runs import tiny_run
 

@@ -8,16 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from marsad.errors import DataError
-from marsad.inputs import (
-    LINES,
-    PARQUET,
-    Found,
-    Given,
-    ending_of,
-    read_inputs,
-    read_lines,
-    read_rows,
-)
+from marsad.input_files import LINES, PARQUET, Found, ending_of
+from marsad.inputs import Given, read_inputs, read_lines, read_rows
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from marsad.batch.table import count_problems, write_part
 from marsad.checkpoints import differing
 from marsad.errors import ConfigError, DataError
 from marsad.files import remove_leftovers, write_json
-from marsad.inputs import Found
+from marsad.input_files import Found
 from marsad.locking import alone
 from marsad.predicting import read_groups, record_of
 from marsad.reader import Reader

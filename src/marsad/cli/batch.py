@@ -50,7 +50,7 @@ def batch(
     What cannot be read is a row with the reason in it; the exit code is 2 then.
     """
     from marsad.errors import ConfigError, MissingExtraError
-    from marsad.inputs import STANDARD_INPUT, find_files
+    from marsad.input_files import STANDARD_INPUT, find_files
     from marsad.runtime import load
 
     try:

@@ -27,7 +27,8 @@ def bench(
     from marsad.bench_reading.measuring import LENGTHS
     from marsad.errors import DataError
     from marsad.files import check_writable, write_json
-    from marsad.inputs import find_files, read_inputs
+    from marsad.input_files import find_files
+    from marsad.inputs import read_inputs
     from marsad.model_folder import ModelFolder
 
     if output:

@@ -63,7 +63,7 @@ def predict(
     With -o a run that was killed goes on when the same command is given again. What cannot be read
     is told with the reason, in OUTPUT.rejected.jsonl where there is an output; the exit code is 2.
     """
-    from marsad.inputs import find_files
+    from marsad.input_files import find_files
     from marsad.outputs import check_outputs, places_of
     from marsad.predicting import predict_into, predict_onto
     from marsad.runtime import load

@@ -33,7 +33,8 @@ def select(
     from marsad.document import Document
     from marsad.errors import DataError
     from marsad.files import atomic_write
-    from marsad.inputs import find_files, read_inputs
+    from marsad.input_files import find_files
+    from marsad.inputs import read_inputs
     from marsad.outputs import refuse_inputs
     from marsad.runtime import load
     from marsad.selection import doubt, select, select_by_chance
