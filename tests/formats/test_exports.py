@@ -325,12 +325,26 @@ def test_prodigy_export_is_read(tmp_path: Path):
     assert (document.id, document.entities) == ("all-1", (Entity(12, 16, "GPE"),))
 
 
+def test_prodigy_task_that_was_accepted_has_no_scores(tmp_path: Path):
+    FORMATS["prodigy"].write([PREDICTION], tmp_path / "out.jsonl")
+    task = json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8")) | {"answer": "accept"}
+    (document,) = FORMATS["prodigy"].read(write(tmp_path / "all.jsonl", json.dumps(task)))
+    assert document.model is None
+    assert {mark.score for s in document.sentences for mark in (*s.events, *document.entities)} == {
+        None
+    }
+    assert [(e.start, e.end) for e in document.entities] == [
+        (e.start, e.end) for e in PREDICTION.entities
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "line", "message"),
     [
         ("prodigy", {"text": TEXT, "answer": "reject"}, "the answer is 'reject'"),
         ("prodigy", {"text": TEXT, "relations": [{}]}, "has relations"),
         ("prodigy", {"text": TEXT, "spans": [5]}, "not a task of Prodigy's"),
+        ("prodigy", {"text": TEXT, "sentences": 3, "answer": "accept"}, "not a task of Prodigy's"),
         ("prodigy", {"spans": []}, "needs a string `id` and a string `text`"),
         ("prodigy", {"text": TEXT, "spans": [{"start": 1, "end": 2}]}, "KeyError('label')"),
         ("doccano", {"text": TEXT}, "not a record of doccano's sequence labelling"),

@@ -29,6 +29,7 @@ from marsad.formats.records import (
     EXTRAS,
     SENTENCE,
     Record,
+    as_annotated,
     check_no_sentence_label,
     extras,
     name_of,
@@ -39,7 +40,6 @@ from marsad.labels import scheme
 
 log = logging.getLogger(__name__)
 
-_OF_PREDICTIONS = ("coverage", "warnings", "model")
 _LABELS = {"from_name": "label", "to_name": "text", "type": "labels"}
 _EVENTS = {"from_name": "events", "to_name": "text", "type": "taxonomy"}
 
@@ -181,7 +181,7 @@ def _record(task: Any, default_id: str) -> Record:  # noqa: ANN401
     for result in marks[0]["result"]:
         if result["type"] == _EVENTS["type"]:
             _add_events(regions[result["id"]], result)
-    return _without_scores(record) if annotations else record
+    return as_annotated(record) if annotations else record
 
 
 def _check_result(result: Record, text: str) -> None:
@@ -209,13 +209,3 @@ def _add_events(region: Record, result: Record) -> None:
         {"type": kind, "realis": realis, "score": scores.get(kind)}
         for kind, realis in result["value"]["taxonomy"]
     ]
-
-
-def _without_scores(record: Record) -> Record:
-    """Return the record of an annotated document: no scores, no model."""
-    for entity in record["entities"]:
-        entity.pop("score", None)
-    for sentence in record["sentences"]:
-        for event in sentence.get("events", ()):
-            event.pop("score", None)
-    return {name: value for name, value in record.items() if name not in _OF_PREDICTIONS}

@@ -7,7 +7,8 @@ Correct with ``--highlight-chars``, which marks letters.
 
 Prodigy keeps fields that it does not know, so ``id``, ``sentences`` with their events and, of
 predictions, ``coverage``, ``warnings`` and ``model`` have their own; the ``score`` of a mention is
-in its span, ``meta`` is shown beside the text. Of an export only accepted tasks are documents.
+in its span, ``meta`` is shown beside the text. Of an export only accepted tasks are documents, read
+without scores and model, for a person answers for them.
 
 Prodigy cannot hold a mention that begins or ends in a space.
 """
@@ -25,6 +26,7 @@ from marsad.files import atomic_write, read_records
 from marsad.formats.records import (
     EXTRAS,
     Record,
+    as_annotated,
     check_no_relations,
     extras,
     place,
@@ -63,13 +65,19 @@ def read(path: Path) -> Iterator[Placed]:
                 "export with `prodigy db-out NAME --answer accept`"
             )
         try:
-            spans = [{k: span[k] for k in _SPAN if k in span} for span in task.get("spans", ())]
-        except TypeError as error:
+            record = _record(task, f"{path.stem}-{number}")
+        except (TypeError, AttributeError) as error:
             raise DataError(f"{where}: not a task of Prodigy's ({error!r})") from None
-        id_ = f"{path.stem}-{number}" if task.get("id") is None else str(task["id"])
-        own = {key: task[key] for key in ("text", "sentences", *EXTRAS) if key in task}
-        rest = {key: value for key, value in task.items() if key not in {*own, *_OWN}}
-        yield place(with_rest_in_meta(own, rest) | {"id": id_, "entities": spans}, where)
+        yield place(record, where)
+
+
+def _record(task: Record, default_id: str) -> Record:
+    spans = [{k: span[k] for k in _SPAN if k in span} for span in task.get("spans", ())]
+    id_ = default_id if task.get("id") is None else str(task["id"])
+    own = {key: task[key] for key in ("text", "sentences", *EXTRAS) if key in task}
+    rest = {key: value for key, value in task.items() if key not in {*own, *_OWN}}
+    record = {**with_rest_in_meta(own, rest), "id": id_, "entities": spans}
+    return as_annotated(record) if "answer" in task else record
 
 
 def _task(document: Document) -> Record:

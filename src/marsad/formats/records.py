@@ -17,6 +17,7 @@ Record = dict[str, Any]
 SENTENCE = "Sentence"
 # What a document has besides text and marks, and no annotation tool has a place of its own for.
 EXTRAS = ("meta", "coverage", "warnings", "model")
+_OF_PREDICTIONS = ("coverage", "warnings", "model")
 
 
 def extras(document: Document) -> Record:
@@ -42,6 +43,16 @@ def with_rest_in_meta(record: Record, rest: Mapping[str, Any]) -> Record:
     if not others or not isinstance(meta, Mapping):
         return record
     return {**record, "meta": {**others, **meta}}
+
+
+def as_annotated(record: Record) -> Record:
+    """Return the record of a document that a person answers for: no scores, no model."""
+    for entity in record["entities"]:
+        entity.pop("score", None)
+    for sentence in record.get("sentences", ()):
+        for event in sentence.get("events", ()):
+            event.pop("score", None)
+    return {name: value for name, value in record.items() if name not in _OF_PREDICTIONS}
 
 
 def name_of(label: object) -> str:
