@@ -1,7 +1,6 @@
 """Several processes, or a batch in parts, learn what one process learns from the batch at once."""
 
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,18 +17,10 @@ from marsad.document import Document
 from marsad.errors import ConfigError
 from tests.conftest import ROOT
 from tests.corpora import write_anercorp, write_votes
+from tests.fates import Ended, Fate, live_together
+from tests.ports import free_port
 from tests.runs import prepare
-from tests.test_survival import (
-    Ended,
-    Fate,
-    assert_same,
-    environment,
-    live,
-    live_together,
-    log_of,
-    placed,
-    written,
-)
+from tests.test_survival import assert_same, attempt, environment, log_of, placed, written
 
 PROCESSES = 2
 
@@ -83,7 +74,7 @@ def base(tiny_encoder: Path, tiny_corpus: Path, corpora: Path) -> RunConfig:
 def alone(base: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the run of one process."""
     config = placed(base, tmp_path_factory.mktemp("alone") / "tiny")
-    assert live(config).code == 0
+    assert attempt(config).code == 0
     return config.output
 
 
@@ -95,14 +86,11 @@ def config(base: RunConfig, tmp_path: Path) -> RunConfig:
 
 def places() -> list[dict[str, str]]:
     """Return what a launcher tells each of the processes of one machine."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = str(free.getsockname()[1])
     common = {
         "WORLD_SIZE": str(PROCESSES),
         "LOCAL_WORLD_SIZE": str(PROCESSES),
         "MASTER_ADDR": "localhost",
-        "MASTER_PORT": port,
+        "MASTER_PORT": str(free_port()),
     }
     return [common | {"RANK": str(i), "LOCAL_RANK": str(i)} for i in range(PROCESSES)]
 
@@ -111,7 +99,8 @@ def share_run(config: RunConfig, fate: Fate | None = None) -> list[Ended]:
     """Let processes share a run; a fate befalls all of them."""
     own = fate or Fate()
     return live_together(
-        config,
+        ["train", str(written(config))],
+        config.output.parent,
         fates=[Fate(own.before, own.number, environment=place) for place in places()],
     )
 
@@ -126,16 +115,17 @@ def assert_close(folder: Path, alone: Path) -> None:
     assert {p.name for p in folder.iterdir()} == {p.name for p in alone.iterdir()}
 
 
-def launch(*command: str, **variables: str) -> None:
-    """Start a program of this environment from the root of the repository."""
+def launch(*command: str) -> Ended:
+    """Let a program of this environment run from the root of the repository."""
     name, *arguments = command
-    subprocess.run(
+    done = subprocess.run(
         [Path(sys.executable).with_name(name), *arguments],
         cwd=ROOT,
-        env=environment() | {"CUDA_VISIBLE_DEVICES": ""} | variables,
-        check=True,
+        env=environment() | {"CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
+        text=True,
     )
+    return Ended(done.returncode, done.stderr)
 
 
 def test_the_run_of_one_process_learns_something(alone: Path):
@@ -149,13 +139,14 @@ def test_the_run_of_one_process_learns_something(alone: Path):
 
 def test_a_batch_in_parts_is_the_batch(config: RunConfig, alone: Path):
     own = with_values(config, {"train.accumulate": 4})
-    assert live(own).code == 0
+    assert attempt(own).code == 0
     assert_close(own.output, alone)
 
 
 def test_torchrun_learns_what_one_process_does(config: RunConfig, alone: Path):
-    script = "train/fit_model.py"
-    launch("torchrun", "--nproc-per-node", str(PROCESSES), script, str(written(config)))
+    options = ("--nproc-per-node", str(PROCESSES), "--master-port", str(free_port()))
+    ended = launch("torchrun", *options, "train/fit_model.py", str(written(config)))
+    assert ended.code == 0, ended.stderr
     assert_close(config.output, alone)
 
 
@@ -198,8 +189,10 @@ def test_what_the_main_process_refuses_all_refuse_in_its_words(config: RunConfig
 @pytest.mark.slow
 def test_accelerate_launches_it_too(config: RunConfig, alone: Path):
     """Without ``--multi_gpu`` its launcher starts one process where there is no GPU."""
-    options = ("--multi_gpu", "--num_processes", str(PROCESSES), "train/fit_model.py")
-    launch("accelerate", "launch", *options, str(written(config)))
+    options = ("--num_processes", str(PROCESSES), "--main_process_port", str(free_port()))
+    script = ("train/fit_model.py", str(written(config)))
+    ended = launch("accelerate", "launch", "--multi_gpu", *options, *script)
+    assert ended.code == 0, ended.stderr
     assert_close(config.output, alone)
 
 
@@ -230,11 +223,12 @@ def test_weights_in_shards_learn_the_same(config: RunConfig, tmp_path: Path):
     options = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP"
     layer = "--fsdp_transformer_layer_cls_to_wrap BertLayer"
     shard = ("accelerate", "launch", *options.split(), *layer.split(), "--num_processes", "2")
-    with pytest.raises(subprocess.CalledProcessError) as caught:
-        launch(*shard, str(script), str(written(config)))
-    assert b"train.ema: no mean is kept of weights in shards" in caught.value.stderr
+    shard += ("--main_process_port", str(free_port()), str(script))
+    ended = launch(*shard, str(written(config)))
+    assert "train.ema: no mean is kept of weights in shards" in ended.stderr
     own = with_values(config, {"train.ema": 0.0})
-    launch(*shard, str(script), str(written(own)), "--restart")
+    ended = launch(*shard, str(written(own)), "--restart")
+    assert ended.code == 0, ended.stderr
     whole = placed(own, tmp_path / "whole" / "tiny")
-    assert live(whole).code == 0
+    assert attempt(whole).code == 0
     assert_close(own.output, whole.output)

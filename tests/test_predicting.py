@@ -1,10 +1,6 @@
 import io
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +19,7 @@ from marsad.outputs import WRITERS, check_outputs, remove_leftovers
 from marsad.predicting import GROUP, predict_into
 from marsad.reader import Reader
 from marsad.training import train
+from tests.fates import Fate, live
 from tests.runs import tiny_run
 
 
@@ -81,33 +78,15 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(
     model: Path, many: Path, undisturbed: Path, tmp_path: Path
 ):
     out = tmp_path / "out.jsonl"
-    command = [
-        sys.executable,
-        "-m",
-        "marsad",
-        "predict",
-        str(many),
-        "-m",
-        str(model),
-        "-o",
-        str(out),
-    ]
+    command = ["predict", str(many), "-m", str(model), "-o", str(out)]
     journal = out.with_name(".out.jsonl.part")
-    kills = 0
-    for wanted in (GROUP, 3 * GROUP):
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
-        )
-        while process.poll() is None:
-            if journal.exists() and journal.read_bytes().count(b"\n") > wanted:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-                break
-            time.sleep(0.005)
-        process.wait()
-    assert kills
+    # A journal is written to as it is opened, and once a group.
+    for number, groups in ((3, 1), (4, 3)):
+        fate = Fate(rf"write .*{journal.name}$", number)
+        assert live(command, tmp_path, fate).code == -signal.SIGKILL
+        assert journal.read_bytes().count(b"\n") == 1 + groups * GROUP
     assert not out.exists()
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 2
+    assert run(command) == 2
     assert out.read_bytes() == undisturbed.read_bytes()
     aside = "out.jsonl.rejected.jsonl"
     assert (tmp_path / aside).read_bytes() == undisturbed.with_name(aside).read_bytes()

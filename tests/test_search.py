@@ -2,11 +2,8 @@
 
 import json
 import math
-import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import mean, median
@@ -29,6 +26,7 @@ from marsad.splits import SHARES
 from marsad.trainer import Progress
 from marsad.training import train
 from tests.conftest import ROOT, ended_otherwise
+from tests.fates import Fate, live
 from tests.runs import file_of, killed_in, lines_of_first_epoch
 
 SPACE = {
@@ -476,14 +474,8 @@ def test_search_that_is_killed_in_a_run_goes_on(
     }
     config = with_values(quick, {"search": {"trials": 3, "space": space}})
     command = ["train", file_of(config, tmp_path), "--search"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "marsad", *command],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _wait_for(config.output / "trials" / "1" / FOLDER / "metrics.jsonl", process)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    fate = Fate(r"write .*/trials/1/.*metrics\.jsonl$", number=3)
+    assert live(command, tmp_path, fate).code == -signal.SIGKILL
     running = [trial.number for trial in study_of(config).trials if not trial.state.is_finished()]
     assert running == [1]
 
@@ -504,10 +496,3 @@ def test_search_that_is_killed_in_a_run_goes_on(
     assert best_scoring(again)["eval_score"] == best.value
     model = ModelFolder(config.output / "trials" / str(best.number))
     assert again["weights"].read_bytes() == model["weights"].read_bytes()
-
-
-def _wait_for(path: Path, process: subprocess.Popen) -> None:
-    """Wait until a file has content, as long as the process that writes it lives."""
-    while not (path.exists() and path.stat().st_size):
-        assert process.poll() is None
-        time.sleep(0.01)

@@ -1,23 +1,16 @@
 """Runs that are killed, or run out of disk or memory, or diverge: they end well all the same.
 
-Every run is a process of its own. Most are forked off a server that has imported everything, since
-the imports are five sixths of the time of ``marsad train`` with a tiny encoder; some are started
-from the command line. Processes die, or find the disk full, just before a deed of theirs: what they
-do to files is told to an audit hook first, which may kill them.
+Every run is a process of its own; some are started from the command line.
 """
 
 import json
-import multiprocessing
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
-from itertools import count
+from collections.abc import Iterator, Set
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree, rmtree
 
@@ -26,145 +19,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from marsad.checkpoints import FOLDER, Checkpoints
-from marsad.cli import run
 from marsad.config import RunConfig, with_values
 from marsad.errors import TrainingError
 from marsad.model_folder import ModelFolder
+from tests.fates import Ended, Fate, fill_up, live
 from tests.runs import prepare
 
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload([__name__, "transformers.models.bert.modeling_bert"])
-LINE = re.compile(r"^marsad: .+$", re.MULTILINE)
 ROOM = 8_000_000  # bytes of a file system that is made full
 
 
-@dataclass(frozen=True)
-class Fate:
-    """What befalls a process just before the n-th of its deeds that a pattern matches.
-
-    Deeds are ``mkdir PATH``, ``write PATH``, ``rename PATH PATH`` and ``remove PATH``. What befalls
-    it is death, unless another thing is named.
-    """
-
-    before: str = ""
-    number: int = 1
-    fill: Path | None = None  # its disk is full from then on, by this file
-    memory: int | None = None  # it gets no more than so many bytes from then on
-    largest: int | None = None  # all its life no file may grow larger
-    deadly: bool = False  # and it dies of trying
-    environment: Mapping[str, str] = field(default_factory=dict)
-    note: Path | None = None  # where its deeds are listed
-
-    def begin(self) -> None:
-        """Put the process that calls it under this fate."""
-        os.environ.update(self.environment)
-        if self.largest:
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            resource.setrlimit(resource.RLIMIT_FSIZE, (self.largest, self.largest))
-            signal.signal(signal.SIGXFSZ, signal.SIG_DFL if self.deadly else signal.SIG_IGN)
-        elif self.before:
-            pattern, seen = re.compile(self.before), count(1)
-
-            def watch(event: str, arguments: tuple[object, ...]) -> None:
-                deed = _deed(event, arguments)
-                if deed and pattern.search(deed):
-                    if self.note:
-                        with self.note.open("a") as out:
-                            out.write(f"{deed}\n")
-                    if next(seen) == self.number:
-                        self._strike()
-
-            sys.addaudithook(watch)
-
-    def _strike(self) -> None:
-        if self.fill:
-            fill_up(self.fill)
-        elif self.memory:
-            pages = int(Path("/proc/self/statm").read_text().split()[0])
-            limit = pages * resource.getpagesize() + self.memory
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        else:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _deed(event: str, arguments: tuple[object, ...]) -> str | None:
-    """Return what a process is about to do to files, in words; None if it only reads."""
-    match event, arguments:
-        case "open", (str(path), _, int(flags)) if flags & (os.O_WRONLY | os.O_RDWR):
-            return f"write {path}"
-        case "os.mkdir", (path, *_):
-            return f"mkdir {path}"
-        case "os.rename", (old, new, *_):
-            return f"rename {old} {new}"
-        case "os.remove", (path, folder) if isinstance(folder, int) and folder >= 0:
-            return f"remove {Path(f'/proc/self/fd/{folder}').readlink()}/{path}"
-        case "os.remove", (path, *_):
-            return f"remove {path}"
-    return None
-
-
-def fill_up(path: Path) -> None:
-    """Write a file until its disk is full."""
-    with path.open("wb", buffering=0) as out:
-        for size in (1 << 20, 1 << 12, 1):
-            try:
-                while out.write(b"\0" * size):
-                    pass
-            except OSError:
-                continue
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a process ended."""
-
-    code: int
-    stderr: str
-
-    @property
-    def line(self) -> str:
-        """The one line that a run which failed ends with."""
-        lines = LINE.findall(self.stderr)
-        assert self.code == 2, self.stderr
-        assert len(lines) == 1, self.stderr
-        assert self.stderr.endswith(f"{lines[0]}\n"), self.stderr
-        assert "Traceback" not in self.stderr
-        return str(lines[0])
-
-
-def live(config: RunConfig, *options: str, fate: Fate | None = None) -> Ended:
+def attempt(config: RunConfig, *options: str, fate: Fate | None = None) -> Ended:
     """Let a process run ``marsad train`` until it ends or dies."""
-    (ended,) = live_together(config, *options, fates=[fate or Fate()])
-    return ended
-
-
-def live_together(config: RunConfig, *options: str, fates: Sequence[Fate]) -> list[Ended]:
-    """Let processes, each with its fate, run the same ``marsad train``."""
-    arguments = ["train", str(written(config)), *options]
-    files = [config.output.parent / f"stderr-{i}" for i in range(len(fates))]
-    processes = [
-        SERVER.Process(target=_live, args=(arguments, stderr, fate))
-        for stderr, fate in zip(files, fates, strict=True)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    codes = [process.exitcode for process in processes]
-    return [
-        Ended(code, stderr.read_text(encoding="utf-8"))
-        for code, stderr in zip(codes, files, strict=True)
-        if code is not None
-    ]
-
-
-def _live(arguments: list[str], stderr: Path, fate: Fate) -> None:
-    with stderr.open("w") as out:
-        os.dup2(out.fileno(), 1)
-        os.dup2(out.fileno(), 2)
-    torch.set_num_threads(1)
-    fate.begin()
-    sys.exit(run(arguments))
+    return live(["train", str(written(config)), *options], config.output.parent, fate or Fate())
 
 
 def written(config: RunConfig) -> Path:
@@ -251,14 +117,6 @@ def config(base: RunConfig, tmp_path: Path) -> RunConfig:
     return placed(base, tmp_path / "tiny")
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something is so, a minute at most."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.01)
-
-
 def test_the_undisturbed_run_tells_checkpoints_apart(undisturbed: Path):
     """Otherwise the other tests would prove little."""
     scores = [line["eval_score"] for line in log_of(undisturbed) if "eval_score" in line]
@@ -284,25 +142,20 @@ MOMENTS = (
 
 
 def test_a_run_killed_again_and_again_ends_with_the_same_bits(config: RunConfig, undisturbed: Path):
-    checkpoints = Checkpoints(config.output / FOLDER)
-    process = subprocess.Popen(command(config), env=environment(), stderr=subprocess.DEVNULL)
-    wait_for(lambda: checkpoints.last() is not None)
-    process.kill()
-    process.wait()
     for fate in MOMENTS:
         if fate.largest:  # the optimizer's state takes twice the room of the weights
             weights = (undisturbed / "model.safetensors").stat().st_size
             fate = replace(fate, largest=weights * 3 // 2)
-        ended = live(config, fate=fate)
+        ended = attempt(config, fate=fate)
         assert ended.code == -(signal.SIGXFSZ if fate.deadly else signal.SIGKILL), (fate, ended)
-    assert live(config).code == 0
+    assert attempt(config).code == 0
     assert_same(config.output, undisturbed)
 
 
 def test_a_model_is_whole_though_its_writer_was_killed(config: RunConfig, undisturbed: Path):
     for deed in (r"rename .*/model\.safetensors", r"rename .*SHA256SUMS", r"remove .*/best\.saf"):
-        assert live(config, fate=Fate(deed)).code == -signal.SIGKILL, deed
-    assert live(config).code == 0
+        assert attempt(config, fate=Fate(deed)).code == -signal.SIGKILL, deed
+    assert attempt(config).code == 0
     assert_same(config.output, undisturbed)
 
 
@@ -328,39 +181,39 @@ def test_a_full_disk_ends_a_run_in_one_line(small_disk: RunConfig, undisturbed: 
         r"mkdir .*checkpoint-18$": "checkpoint-15",
         r"write .*tokenizer_config\.json": "checkpoint-18",
     }.items():
-        line = live(small_disk, fate=Fate(deed, fill=filler)).line
+        line = attempt(small_disk, fate=Fate(deed, fill=filler)).line
         assert "disk is full" in line or "No space left on device" in line
         last = Checkpoints(small_disk.output / FOLDER).last()
         assert (last and last.name) == sealed, deed
         assert sealed is None or sealed in line
         filler.unlink()
-    assert live(small_disk).code == 0
+    assert attempt(small_disk).code == 0
     assert_same(small_disk.output, undisturbed)
 
 
 def test_a_file_that_may_not_grow_is_a_full_disk(config: RunConfig, undisturbed: Path):
-    assert live(config, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
+    assert attempt(config, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
     limit = (undisturbed / "model.safetensors").stat().st_size * 3 // 2
-    line = live(config, fate=Fate(largest=limit)).line
+    line = attempt(config, fate=Fate(largest=limit)).line
     assert "the disk is full" in line
     assert line.endswith(
         f"the checkpoint of step 3 is whole: {config.output}/checkpoints/checkpoint-3"
     )
-    assert live(config).code == 0
+    assert attempt(config).code == 0
     assert_same(config.output, undisturbed)
 
 
 def test_a_run_that_diverges_leaves_the_older_model(config: RunConfig, undisturbed: Path):
     copytree(undisturbed, config.output)
-    line = live(with_values(config, {"train.learning_rate": 1e6, "train.save_steps": 1})).line
+    line = attempt(with_values(config, {"train.learning_rate": 1e6, "train.save_steps": 1})).line
     found = re.match(r"marsad: step (\d+): the .* is (nan|-?inf); lower train\.learning_rate", line)
     assert found, line
     assert line.endswith(f"{config.output}/checkpoints/checkpoint-{int(found[1]) - 1}")
     load_file(config.output / FOLDER / f"checkpoint-{int(found[1]) - 1}" / "model.safetensors")
     assert_same(config.output, undisturbed, besides={FOLDER})
-    line = live(config).line
+    line = attempt(config).line
     assert "unfinished run that differs in train.learning_rate, train.save_steps;" in line
-    assert live(config, "--restart").code == 0
+    assert attempt(config, "--restart").code == 0
     assert_same(config.output, undisturbed)
 
 
@@ -368,10 +221,10 @@ def test_too_little_memory_ends_a_run_in_one_line(config: RunConfig):
     greedy = with_values(
         config, {"train.batch_size": 32, "train.save_steps": 1, "window.max_tokens": 256}
     )
-    line = live(greedy, fate=Fate(r"mkdir .*checkpoint-2$", memory=1 << 23)).line
+    line = attempt(greedy, fate=Fate(r"mkdir .*checkpoint-2$", memory=1 << 23)).line
     assert line.startswith("marsad: memory ran out; lower train.batch_size")
     assert line.endswith("checkpoints/checkpoint-2")
-    assert live(greedy).code == 0
+    assert attempt(greedy).code == 0
     assert "eval_score" in log_of(config.output)[-1]
 
 
@@ -380,20 +233,20 @@ def test_other_data_is_refused_by_name(config: RunConfig, tmp_path: Path):
     lines = Path(config.data.train or "").read_text(encoding="utf-8").splitlines(keepends=True)
     corpus.write_text("".join(lines), encoding="utf-8")
     own = with_values(config, {"data.train": str(corpus)})
-    assert live(own, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
+    assert attempt(own, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
     corpus.write_text("".join(lines[1:]), encoding="utf-8")
-    assert f"an unfinished run that differs in corpora.{corpus};" in live(own).line
+    assert f"an unfinished run that differs in corpora.{corpus};" in attempt(own).line
 
 
 def test_another_encoder_of_the_same_name_is_refused(config: RunConfig, tmp_path: Path):
     encoder = tmp_path / "encoder"
     copytree(config.encoder, encoder)
     own = with_values(config, {"encoder": str(encoder)})
-    assert live(own, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
+    assert attempt(own, fate=Fate(r"mkdir .*checkpoint-6$")).code == -signal.SIGKILL
     weights = load_file(encoder / "model.safetensors")
     still = {name: torch.zeros_like(value) for name, value in weights.items()}
     save_file(still, encoder / "model.safetensors", metadata={"format": "pt"})
-    line = live(own).line
+    line = attempt(own).line
     assert "an unfinished run that differs in encoder_files.model.safetensors;" in line
 
 
@@ -429,7 +282,7 @@ def test_a_command_gives_the_same_bits_twice(base: RunConfig, tmp_path: Path, th
 
 def moments_of(config: RunConfig, note: Path) -> Iterator[tuple[int, str]]:
     """Let a run end undisturbed; yield number and words of its deeds, the last of each kind."""
-    assert live(config, fate=Fate(in_folder(config), number=0, note=note)).code == 0
+    assert attempt(config, fate=Fate(in_folder(config), number=0, note=note)).code == 0
     deeds = dict(enumerate(note.read_text().splitlines(), start=1))
     kinds = {re.sub(r"\.\w{8}(?=[. ]|$)", "", deed): number for number, deed in deeds.items()}
     yield from ((number, deeds[number]) for number in sorted(kinds.values()))
@@ -444,9 +297,9 @@ def in_folder(config: RunConfig) -> str:
 def test_a_run_may_be_killed_before_any_deed(config: RunConfig, undisturbed: Path, tmp_path: Path):
     for number, deed in moments_of(config, tmp_path / "deeds"):
         rmtree(config.output)
-        ended = live(config, fate=Fate(in_folder(config), number=number))
+        ended = attempt(config, fate=Fate(in_folder(config), number=number))
         assert ended.code == -signal.SIGKILL, deed
-        assert live(config).code == 0, deed
+        assert attempt(config).code == 0, deed
         assert_same(config.output, undisturbed)
 
 
@@ -458,10 +311,10 @@ def test_the_disk_may_be_full_before_any_deed(
     for number, deed in moments_of(small_disk, tmp_path / "deeds"):
         for path in small_disk.output.iterdir():
             path.unlink()
-        ended = live(small_disk, fate=Fate(in_folder(small_disk), number=number, fill=filler))
+        ended = attempt(small_disk, fate=Fate(in_folder(small_disk), number=number, fill=filler))
         assert ended.code == 0 or ended.line, deed
         filler.unlink()
-        assert live(small_disk).code == 0, deed
+        assert attempt(small_disk).code == 0, deed
         assert_same(small_disk.output, undisturbed)
 
 

@@ -1,8 +1,10 @@
 """The processes that share a run, as ``torchrun`` or ``accelerate launch`` started them."""
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 
 import torch
 from accelerate import PartialState
@@ -15,7 +17,23 @@ _PATIENCE = timedelta(days=1)  # with one that does something for all; one that 
 
 def this_process() -> PartialState:
     """Return which of the processes this is; where there is no GPU they meet over gloo."""
-    return PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
+    _leave_at_exit()
+    return state
+
+
+@cache
+def _leave_at_exit() -> None:
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """End the threads of gloo, one of which may still hold a tensor.
+
+    Were Python gone when it lets go of it, the process would be aborted after all its work.
+    """
+    if distributed.is_initialized() and distributed.get_backend() == "gloo":
+        distributed.destroy_process_group()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from marsad.errors import ConfigError
 from marsad.input_files import find_files
 from marsad.inputs import read_inputs
 from marsad.training import train
+from tests.fates import Fate, live
 from tests.runs import tiny_run
 
 COMMAND = [sys.executable, "-c", "from marsad.cli import main; main()", "batch"]
@@ -145,19 +146,16 @@ def test_a_damaged_parquet_file_is_a_row(model: Path, tmp_path: Path):
 
 
 def test_one_that_was_killed_goes_on_to_the_same_bytes(articles: Path, model: Path, tmp_path: Path):
-    command = [*COMMAND, str(articles), "-m", str(model), "--size", "2"]
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    command = ["batch", str(articles), "-m", str(model), "--size", "2"]
+    assert run([*command, str(tmp_path / "whole")]) == 0
     whole = {p.name: p.read_bytes() for p in (tmp_path / "whole").glob("part-*")}
     output = tmp_path / "out"
-    process = subprocess.Popen([*command, str(output)], stderr=subprocess.DEVNULL)
-    while len(list(output.glob("part-*"))) < 3:
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    command += [str(output)]
+    fourth = Fate(r"rename .*/part-\d+\.parquet$", number=4)
+    assert live(command, tmp_path, fourth).code == -signal.SIGKILL
     kept = {p: p.stat().st_mtime_ns for p in output.glob("part-*")}
-    assert 3 <= len(kept) < len(whole)
-    subprocess.run([*command, str(output)], check=True, capture_output=True)
+    assert len(kept) == 3
+    assert run(command) == 0
     assert {p.name: p.read_bytes() for p in output.glob("part-*")} == whole
     assert all(p.stat().st_mtime_ns == when for p, when in kept.items())
     assert not [p for p in output.iterdir() if p.name.startswith(".part")]

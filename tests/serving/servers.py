@@ -1,7 +1,6 @@
 """Server processes for tests: ``marsad serve`` on a free port of the loopback."""
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from tests.ports import free_port
 
 
 @dataclass
@@ -37,9 +38,7 @@ Start = Callable[..., Server]
 
 def start_server(folder: Path, *options: str, token: str = "") -> Server:
     """Start a server of a model and wait until it takes requests."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [
             sys.executable, "-c", "from marsad.cli import main; main()", "serve",
