@@ -22,6 +22,7 @@ from tests.serving.servers import Server, Start
 
 SECRET = "سرّيّ للغاية"
 TEXT = "قصفت طائرة مسيرة مقرا للشرطة في درعا صباح الثلاثاء."
+LONG = ("--max-words", "100000")  # texts of which a server has seconds to read
 
 
 def test_records_are_those_of_the_library(
@@ -100,7 +101,7 @@ def test_neither_problems_nor_the_log_hold_text(server: Server):
     ):
         answer = server.client.post("/v1/predict", json=body)
         assert answer.status_code == 200 or SECRET not in answer.text
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not any('"documents": 1' in line for line in server.log):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -243,8 +244,9 @@ def test_overload_is_answered_by_429_and_never_by_a_wrong_record(start: Start, f
 
 def test_what_is_given_up_goes_on_waiting_until_it_is_read(start: Start):
     """A short request that comes behind it is not told that nothing waits."""
-    server = start("--timeout", "1", "--at-once", "1", "--max-waiting", "100")
-    answer = server.client.post("/v1/predict", json={"text": " ".join([TEXT] * 4000)}, timeout=60)
+    server = start("--timeout", "1", "--at-once", "1", "--max-waiting", "100", *LONG)
+    long = " ".join([TEXT] * 10_000)
+    answer = server.client.post("/v1/predict", json={"text": long}, timeout=60)
     assert answer.status_code == 503
     assert server.client.post("/v1/predict", json={"text": TEXT * 20}).status_code == 429
     while "marsad_waiting_words 0.0" not in server.client.get("/metrics").text:
@@ -283,8 +285,8 @@ def test_an_address_that_is_taken_is_one_line(server: Server, folder: ModelFolde
 
 
 def test_sigterm_lets_accepted_requests_be_answered(start: Start):
-    server = start()
-    text = " ".join([TEXT] * 2000)
+    server = start(*LONG)
+    text = " ".join([TEXT] * 10_000)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(server.client.post, "/v1/predict", json={"text": text})
         while "marsad_waiting_words 0.0" in httpx.get(f"{server.client.base_url}/metrics").text:
@@ -319,7 +321,7 @@ def test_a_stream_that_stands_still_is_closed(start: Start):
         said, begun = b"", time.monotonic()
         while b'"status": 408' not in said:
             said += wire.recv(65536)
-            assert time.monotonic() - begun < 15
+            assert time.monotonic() - begun < 60
     assert b'"id": "a"' in said
     assert b"nothing came for 1 s" in said
     assert server.client.get("/readyz").status_code == 200
@@ -339,6 +341,6 @@ def test_a_client_that_reads_nothing_is_given_up(start: Start):
                 wire.sendall(b"%x\r\n%s\r\n" % (len(line), line))
         begun = time.monotonic()
         while not any("/v1/predict/stream" in line for line in server.log):
-            assert time.monotonic() - begun < 15
+            assert time.monotonic() - begun < 60
             time.sleep(0.1)
     assert server.client.get("/readyz").status_code == 200
