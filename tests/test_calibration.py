@@ -180,6 +180,14 @@ def test_thresholds_by_hand():
     assert own[2] == pytest.approx(own[0])
 
 
+def test_between_two_thresholds_that_score_best_lies_none_that_scores_worse():
+    """Half of what is annotated is likelier than all that is not, half is less likely."""
+    probabilities = np.repeat([0.91, 0.51, 0.43], [25, 50, 25])[:, None]
+    holds = np.repeat([True, False, True], [25, 50, 25])[:, None]
+    (own,) = fit_thresholds(probabilities, holds)
+    assert not 0.43 < own <= 0.51
+
+
 def test_a_type_with_few_annotated_sentences_borrows():
     """One sentence, annotated at 0.9, does not lift a threshold on which 400 agree."""
     probabilities = np.stack([np.repeat([0.31, 0.11], 400), np.full(800, 0.01)], axis=1)
@@ -391,6 +399,16 @@ def test_documents_of_the_training_are_refused(
         with pytest.raises(ConfigError, match="the model was trained on it; calibrate on other"):
             calibrate(folder, path)
     assert not folder["calibration"].exists()
+
+
+def test_documents_of_the_training_are_refused_in_a_file_of_another_name(
+    run_config: RunConfig, tiny_corpus: Path, folder: ModelFolder, tmp_path: Path
+):
+    folder["run"].write_text(run_config.to_yaml(), encoding="utf-8")
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes((tiny_corpus / "train.jsonl").read_bytes())
+    with pytest.raises(ConfigError, match=r"copy\.jsonl: the model was trained on document '"):
+        calibrate(folder, copy)
 
 
 @pytest.mark.parametrize("risk", [0, 1, -0.5, 20])

@@ -78,9 +78,9 @@ def card(tmp_path: Path) -> Card:
 
 def test_a_file_that_was_chosen_on_was_seen(run_config: RunConfig):
     run = with_values(run_config, {"data.dev": "./data/corpus/dev.jsonl"})
-    assert seen_before(run, Calibration(), BENCHMARKS) == ["data/corpus/dev.jsonl"]
+    assert seen_before(run, [Calibration()], BENCHMARKS) == ["data/corpus/dev.jsonl"]
     fitted = Calibration(fitted_on="data/corpus/test.jsonl")
-    assert "data/corpus/test.jsonl" in seen_before(run, fitted, BENCHMARKS)
+    assert "data/corpus/test.jsonl" in seen_before(run, [fitted], BENCHMARKS)
 
 
 @pytest.mark.parametrize("key", ["data.train", "data.dev"])
@@ -89,7 +89,7 @@ def test_a_file_of_ours_is_known_by_any_path(run_config: RunConfig, tmp_path: Pa
     link.symlink_to(CORPUS / "test.jsonl")
     run = with_values(run_config, {key: str(link)})
     names = [str(CORPUS / "test.jsonl"), str(CORPUS / ".." / "corpus" / "test.jsonl")]
-    assert seen_before(run, Calibration(), [*names, str(CORPUS / "test_place.jsonl")]) == sorted(
+    assert seen_before(run, [Calibration()], [*names, str(CORPUS / "test_place.jsonl")]) == sorted(
         names
     )
 
@@ -98,7 +98,7 @@ def test_whole_files_of_votes_hold_what_was_learnt_and_their_test_parts_do_not(
     run_config: RunConfig,
 ):
     run = learning(run_config, "public:event_gsr", "public:wojood", "public:anercorp")
-    assert seen_before(run, Calibration(), BENCHMARKS) == [
+    assert seen_before(run, [Calibration()], BENCHMARKS) == [
         "public:anercorp-dev",
         "public:anercorp-dev+context",
         "public:assault",
@@ -124,7 +124,7 @@ def test_texts_that_were_chosen_on_are_known_under_another_name(
     run_config: RunConfig, dev: str, seen: list[str]
 ):
     run = learning(run_config, str(CORPUS / "train.jsonl"), **{"data.dev": dev})
-    assert seen_before(run, Calibration(), BENCHMARKS) == seen
+    assert seen_before(run, [Calibration()], BENCHMARKS) == seen
 
 
 def test_figures_over_seeds_on_seen_data_are_flagged_too(run_config: RunConfig, card: Card):

@@ -55,6 +55,16 @@ def test_an_asymmetric_loss_leaves_no_place_for_the_focal_one():
         load_config(JOINT.with_name("events.yaml"), overrides=both)
 
 
+@pytest.mark.parametrize(
+    ("task", "key", "other"), [("joint", "event", "ner"), ("joint", "entity", "events")]
+)
+def test_what_a_task_learns_has_a_weight(task: str, key: str, other: str):
+    overrides = (f"task={task}", f"loss.{key}_weight=0")
+    with pytest.raises(ConfigError, match=rf"loss\.{key}_weight: 0 .*or set task: {other}"):
+        load_config(JOINT, overrides=overrides)
+    load_config(JOINT, overrides=("task=ner", "loss.event_weight=0"))
+
+
 def test_file_that_is_no_mapping_is_refused(tmp_path: Path):
     path = tmp_path / "list.yaml"
     path.write_text("- a\n- b\n", encoding="utf-8")

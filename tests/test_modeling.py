@@ -3,14 +3,19 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    ModernBertConfig,
+    ModernBertModel,
+)
 
 from marsad.config import RunConfig
 from marsad.encoders.loading import load_encoder
 from marsad.errors import ModelError
 from marsad.labels import SCHEME_FILE, scheme
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
-from marsad.modeling import MarsadModel, load_model, save_model, without_pooler
+from marsad.modeling import MarsadModel, load_model, plain_names, save_model, without_pooler
 from marsad.training import model_settings
 
 
@@ -88,6 +93,12 @@ def test_entity_model_is_a_plain_token_classifier(
     assert plain.config.id2label[1] == "B-PER"
     logits = plain.eval()(input_ids=batch[0], attention_mask=batch[1]).logits
     assert torch.allclose(logits, model(*batch)["tags"], atol=1e-5)
+
+
+def test_a_family_with_more_layers_on_tokens_has_no_plain_entity_model():
+    with torch.device("meta"):
+        encoder = ModernBertModel(ModernBertConfig(num_hidden_layers=1))
+    assert plain_names("ner", encoder) is None
 
 
 def test_event_model_is_a_plain_sequence_classifier(

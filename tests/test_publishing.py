@@ -88,6 +88,22 @@ def test_what_an_earlier_upload_left_of_a_model_goes(made: ModelFolder, own_hub:
     assert own_hub.files["desk/marsad-tiny"].keys() & older.keys() == left
 
 
+@pytest.mark.parametrize("command", ["push", "sign"])
+def test_a_card_of_older_figures_is_not_passed_on(
+    made: ModelFolder,
+    command: str,
+    tiny_corpus: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    folder = ModelFolder(shutil.copytree(made.path, tmp_path / "m"))
+    assert run(["evaluate", str(folder.path), str(tiny_corpus / "known.jsonl")]) == 0
+    given = {"push": ["desk/marsad-tiny"], "sign": ["--key", str(tmp_path / "key.pem")]}
+    assert run(["card", command, str(folder.path), *given[command]]) == 2
+    said = capsys.readouterr().err
+    assert f"README.md: is not what the record makes; run: marsad card write {folder.path}" in said
+
+
 def test_results_on_a_dataset_of_the_hub_are_those_of_the_record(made: ModelFolder):
     entries = parse_eval_result_entries(yaml.safe_load((made.path / FILE).read_text()))
     (own,) = read_metrics(made).evaluations.values()

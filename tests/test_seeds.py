@@ -173,6 +173,9 @@ def test_spread_is_over_the_runs_and_stands_in_the_first_record(
         assert (spread.mean, spread.sd) == pytest.approx((mean(values), stdev(values)))
         assert f"{name} {spread.mean:.3f} ± {spread.sd:.3f}" in shown
     assert read_metrics(folders[1]).seeds == {}
+    assert run(["calibrate", str(folders[1].path), data]) == 0
+    with pytest.raises(ConfigError, match=r"calibrated otherwise than .*1; runs of a spread may"):
+        spread_over_seeds(folders, benchmark)
 
 
 def test_one_folder_stands_for_the_runs_that_it_is_the_best_of(

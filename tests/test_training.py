@@ -50,6 +50,12 @@ def corpora(tmp_path: Path) -> Path:
             "public:event_gsr: says nothing of what task ner learns; leave it out",
         ),
         (
+            {"data.train": None, "data.mixture": [{"corpus": "public:wojood"}]},
+            DataError,
+            "data: no corpus says anything of what task events learns, and joint learns that too; "
+            "add one that does, or set task: ner",
+        ),
+        (
             {"loss.class_balance": 0.9, "data.mixture": [{"corpus": "public:wojood"}]},
             ConfigError,
             "loss.class_balance: the labels of public:wojood do not say how often ours occur; ",

@@ -160,6 +160,36 @@ def test_a_tolerance_lets_shares_differ_and_nothing_else(folder: ModelFolder):
     assert wrong(folder, tolerance=1.0)
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (["unit"], "sentences"),
+        (["ruler"], "wojood"),
+        (["scorer"], 99),
+        (["data"], "public:wojood"),
+        (["scores", "documents"], 600),
+    ],
+)
+@pytest.mark.parametrize("sample", [2, None])
+def test_what_the_record_says_of_its_data_is_compared(
+    folder: ModelFolder, place: list[str], value: object, sample: int | None
+):
+    edit(folder, place, value)
+    found = wrong(folder, sample=sample, tolerance=0.5)
+    assert place[-1] in found[0].problem
+
+
+def test_documents_that_are_in_no_data_are_found_in_a_sample(folder: ModelFolder):
+    metrics = read_metrics(folder)
+    data, own = next(iter(metrics.evaluations.items()))
+    more = replace(own, documents=(*own.documents, "made-up"))
+    write_metrics(replace(metrics, evaluations={**metrics.evaluations, data: more}), folder)
+    folder.write_checksums()
+    assert run(["card", "write", str(folder.path)]) == 0
+    (only,) = wrong(folder, sample=2, tolerance=0.5)
+    assert only.problem == "documents is not what the record says"
+
+
 def test_figures_of_other_data_are_found(folder: ModelFolder):
     edit(folder, ["data_sha256"], "0" * 64)
     (only,) = wrong(folder)

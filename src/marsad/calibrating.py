@@ -27,7 +27,7 @@ from marsad.calibration import (
     write_calibration,
 )
 from marsad.config import RunConfig, load_config
-from marsad.corpus import read_corpus
+from marsad.corpus import find_shared, read_corpus
 from marsad.decisions import Judgement, decide_types
 from marsad.document import Document
 from marsad.errors import ConfigError, DataError, ModelError
@@ -180,6 +180,7 @@ def calibrate(
     if str(data.resolve()) in {str(Path(part.corpus).resolve()) for part in run.data.parts}:
         raise ConfigError(f"{data}: the model was trained on it; calibrate on other documents")
     gold = read_corpus(data)
+    _check_apart(gold, data, run)
     reader = open_reader(folder, file=file)
     judgements = list(reader.judge(watch(gold)))
     _check_enough(judgements, gold, data, _before(folder, reader.role))
@@ -196,6 +197,21 @@ def calibrate(
     kept = replace(read_metrics(folder), evaluations={}, seeds={}, stress={})
     write_metrics(kept, folder)
     return calibration
+
+
+def _check_apart(gold: Sequence[Document], data: Path, run: RunConfig) -> None:
+    """Refuse documents that the model learnt from, in a file of another name.
+
+    Raises:
+        ConfigError: one is.
+    """
+    for part in run.data.parts:
+        learnt = read_corpus(Path(part.corpus)) if Path(part.corpus).is_file() else []
+        if found := find_shared(gold, learnt):
+            raise ConfigError(
+                f"{data}: the model was trained on document {found.id!r}, of {part.corpus}; "
+                "calibrate on other documents"
+            )
 
 
 def _before(folder: ModelFolder, role: str) -> Calibration:

@@ -13,6 +13,7 @@ from marsad.scoring.uncertainty import Interval
 
 _NONE = "–"
 _MARKUP = re.compile(r"[\\`*_~\[\]()|#!&]")
+_IN_A_NAME = re.compile(r"[|\[\]]")
 FIGURES = {"entities": "strict span micro F1", "events": "event type micro F1"}  # of record
 
 
@@ -128,7 +129,8 @@ def _said(names: Sequence[str]) -> str:
 
 def named(data: str) -> str:
     """Return the name of data as a card may show it, whatever a file is called."""
-    return " ".join(data.split()).replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+    plain = " ".join(data.split()).replace("<", "&lt;").replace("`", "'")
+    return _IN_A_NAME.sub(r"\\\g<0>", plain)
 
 
 def _cell(text: str) -> str:

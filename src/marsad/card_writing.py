@@ -1,7 +1,7 @@
 """Model cards, computed from the record of the run: no figure in a card is typed."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -34,7 +34,15 @@ from marsad.errors import ModelError
 from marsad.fairness import fairness_gaps
 from marsad.files import atomic_write, sha256
 from marsad.labels import scheme
-from marsad.metrics import Choice, Metrics, read_metrics, write_metrics
+from marsad.metrics import (
+    Choice,
+    Evaluation,
+    Metrics,
+    SeedReport,
+    StressReport,
+    read_metrics,
+    write_metrics,
+)
 from marsad.model_folder import ModelFolder, ModelSettings, read_settings
 from marsad.runtime import PREFERENCE
 from marsad.sections import PREFIX
@@ -106,7 +114,7 @@ def render(
         metrics=metrics,
         calibration=calibration,
         tasks="\n".join(_tasks(run)),
-        flags=" ".join(_flags(run, calibration, metrics)),
+        flags=" ".join(_flags(run, calibration, _read_otherwise(folder, metrics), metrics)),
         chosen=" ".join(_chosen(run, metrics.choice)),
         seeds=", ".join(metrics.choice.seeds),
         provenance={part.corpus: provenance(part.corpus) for part in run.data.parts},
@@ -123,6 +131,20 @@ def _calibration(folder: ModelFolder) -> Calibration:
     if role is None:
         raise ModelError(f"{folder.path}: no weights and no ONNX file; train or export it again")
     return read_calibration(folder, role)
+
+
+def _read_otherwise(folder: ModelFolder, metrics: Metrics) -> dict[str, Calibration]:
+    """Return the calibrations, by name, of other files that figures were read with."""
+    roles = {name: role for role, name in folder.FILES.items()}
+    kinds: tuple[Mapping[str, Evaluation | SeedReport | StressReport], ...] = (
+        metrics.evaluations,
+        metrics.seeds,
+        metrics.stress,
+    )
+    names = dict.fromkeys(own.read_with for kind in kinds for own in kind.values())
+    default = _read_by_default(folder)
+    others = {name: roles[name] for name in names if roles.get(name, default) != default}
+    return {name: read_calibration(folder, role) for name, role in others.items()}
 
 
 def _read_by_default(folder: ModelFolder) -> str | None:
@@ -157,10 +179,13 @@ def card_data(settings: ModelSettings, run: RunConfig, metrics: Metrics) -> Mode
     )
 
 
-def seen_before(run: RunConfig, calibration: Calibration, benchmarks: Iterable[str]) -> list[str]:
-    """Return which benchmarks hold texts that training, selection or calibration saw."""
-    chosen_on = [run.data.dev, *([calibration.fitted_on] if calibration.fitted_on else [])]
-    return share_texts(benchmarks, learnt=_corpora(run), chosen_on=chosen_on)
+def seen_before(
+    run: RunConfig, calibrations: Iterable[Calibration], benchmarks: Iterable[str]
+) -> list[str]:
+    """Return which benchmarks hold texts that training, selection or a calibration saw."""
+    fitted_on = (calibration.fitted_on for calibration in calibrations)
+    chosen_on = dict.fromkeys([run.data.dev, *(data for data in fitted_on if data)])
+    return share_texts(benchmarks, learnt=_corpora(run), chosen_on=[*chosen_on])
 
 
 def _chosen(run: RunConfig, choice: Choice) -> Iterable[str]:
@@ -206,11 +231,24 @@ def _corpora(run: RunConfig) -> list[str]:
     return [part.corpus for part in run.data.parts]
 
 
-def _flags(run: RunConfig, calibration: Calibration, metrics: Metrics) -> Iterable[str]:
-    """Yield in a sentence each what a hasty reader must not miss."""
-    seen = seen_before(run, calibration, [*metrics.evaluations, *metrics.seeds, *metrics.stress])
-    if seen:
-        yield f"Figures on {', '.join(seen)} {SEEN}."
+def _flags(
+    run: RunConfig, calibration: Calibration, others: Mapping[str, Calibration], metrics: Metrics
+) -> Iterable[str]:
+    """Yield in a sentence each what a hasty reader must not miss.
+
+    Args:
+        run: the run.
+        calibration: of the file that is read by default.
+        others: of other files that figures were read with, by their names.
+        metrics: the figures.
+    """
+    data = [*metrics.evaluations, *metrics.seeds, *metrics.stress]
+    if seen := seen_before(run, [calibration, *others.values()], data):
+        yield f"Figures on {', '.join(map(named, seen))} {SEEN}."
+    for file, other in others.items():
+        if other.fitted_on != calibration.fitted_on:
+            on = f"on `{named(other.fitted_on)}`" if other.fitted_on else "on nothing"
+            yield f"Figures read with `{file}` are by thresholds fitted {on}."
     if calibration.fitted_on is None:
         yield "The scores are not calibrated."
         return
@@ -220,5 +258,5 @@ def _flags(run: RunConfig, calibration: Calibration, metrics: Metrics) -> Iterab
     }
     raw = [kind for kind, curve in curves.items() if curve == Curve()]
     if raw:
-        on = f"on `{calibration.fitted_on}`"
+        on = f"on `{named(calibration.fitted_on)}`"
         yield f"The scores of {' and '.join(raw)} are not calibrated: that could not be done {on}."

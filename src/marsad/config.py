@@ -84,6 +84,16 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _what_the_task_learns_has_a_weight(self) -> Self:
+        for key, other in (("entity_weight", "events"), ("event_weight", "ner")):
+            if self.task != other and not getattr(self.loss, key):
+                hint = f", or set task: {other}" if self.task == "joint" else ""
+                raise ValueError(
+                    f"loss.{key}: 0 teaches nothing of what task {self.task} learns; raise it{hint}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _options_have_something_to_do(self) -> Self:
         if self.task == "ner" and (self.model.family_thresholds or self.loss.asymmetric):
             raise ValueError(

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 from safetensors import SafetensorError
+from torch import distributed
 
 from marsad.checkpoints import Checkpoints
 from marsad.errors import TrainingError
@@ -18,8 +19,8 @@ _DISK_FULL = (
     "iostream error",
     "inline_container.cc",
 )
-
-
+# How gloo puts it when it is left alone.
+_PEER_GONE = ("Connection closed by peer", "Connection reset by peer", "gloo/transport")
 # What spares memory in ``marsad train``.
 _SPARING = (
     "lower train.batch_size or window.max_tokens, raise train.accumulate, "
@@ -36,7 +37,8 @@ def failures_explained(checkpoints: Checkpoints, *, sparing: str = _SPARING) -> 
         sparing: what spares memory, in the words of the run's configuration.
 
     Raises:
-        TrainingError: memory or disk ran out.
+        TrainingError: memory or disk ran out, here or in another process of the run, or something
+            that an option needs is not on this machine.
     """
     try:
         yield
@@ -53,4 +55,8 @@ def _resource_problem(error: Exception, sparing: str) -> str | None:
     full = isinstance(error, OSError) and error.errno in DISK_FULL
     if full or any(sign in text for sign in _DISK_FULL):
         return "the disk is full; free some space and run the same command again"
+    if "No working C++ compiler" in text:
+        return "train.compile: no C++ compiler is on this machine; install one, or set it to false"
+    if isinstance(error, distributed.DistError) or any(sign in text for sign in _PEER_GONE):
+        return "another process of the run ended; its own lines say why"
     return None

@@ -21,9 +21,12 @@ from marsad.model_folder import ModelSettings
 from marsad.sampling import repeat_factors
 from marsad.sections import DataConfig, TrainConfig
 from marsad.targets import BY_SENTENCE, BY_TOKEN, OF_WORDS, Row, training_rows
+from marsad.tasks import Task
 from marsad.text.words import count_words
 
 TOGETHER = 256  # documents that are cut into windows at once
+# The tasks of one head that joint does at once, and the other of each.
+_HALVES: tuple[tuple[Task, Task], ...] = (("ner", "events"), ("events", "ner"))
 
 _NUMBER = Value("int64")
 FEATURES = Features(
@@ -94,6 +97,20 @@ def load_windows(
             shares *= repeat_factors(labels_held(windows), options.oversample)
         mapped.append(windows.add_column("share", shares.tolist()))
     return concatenate_datasets(mapped)
+
+
+def check_taught(windows: Dataset, task: Task) -> None:
+    """Refuse windows of which a joint model would learn one of its tasks only.
+
+    Raises:
+        DataError: they say nothing of the other.
+    """
+    for half, other in _HALVES if task == "joint" else ():
+        if not says_something(windows, half):
+            raise DataError(
+                f"data: no corpus says anything of what task {half} learns, and joint learns that "
+                f"too; add one that does, or set task: {other}"
+            )
 
 
 def _spellings(

@@ -5,7 +5,7 @@ transformers. The event head pools each sentence's tokens for each type by atten
 al. 2018, "Explainable Prediction of Medical Codes from Clinical Text"), then applies a dense tanh
 layer and a linear one; where a sentence is only its window's first token (``pooling: first``) that
 is exactly ``BertForSequenceClassification``. Models of one task are saved under those names, so
-any tool can load them.
+any tool can load them; a family whose token classifier has more layers is saved as our own.
 """
 
 import json
@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification, PreTrainedModel
 
 from marsad.crf import LinearChainCRF
 from marsad.errors import ModelError
@@ -136,7 +136,7 @@ class PlainNames:
 
 
 def plain_names(task: Task, encoder: PreTrainedModel) -> PlainNames | None:
-    """Return transformers' own names, or None for a joint model, which it has no class for.
+    """Return transformers' own names; None where it has no class for the model, as for joint ones.
 
     Raises:
         ModelError: transformers' class of the task has no place for the encoder's heads.
@@ -145,6 +145,8 @@ def plain_names(task: Task, encoder: PreTrainedModel) -> PlainNames | None:
     base = f"{encoder.base_model_prefix}."
     if task == "ner":
         rename = {"encoder.": base, "tags.": "classifier."}
+        if not _is_linear_on_tokens(encoder):
+            return None
         return PlainNames(f"{family}ForTokenClassification", rename)
     if task == "events":
         if family != "Bert":
@@ -156,6 +158,18 @@ def plain_names(task: Task, encoder: PreTrainedModel) -> PlainNames | None:
         }
         return PlainNames(f"{family}ForSequenceClassification", rename)
     return None
+
+
+def _is_linear_on_tokens(encoder: PreTrainedModel) -> bool:
+    """Say whether transformers' token classifier is the encoder and a linear layer, not more."""
+    try:
+        with torch.device("meta"):
+            theirs = AutoModelForTokenClassification.from_config(encoder.config)  # type: ignore[no-untyped-call]
+    except ValueError:  # it has none for this family
+        return False
+    base = f"{encoder.base_model_prefix}."
+    apart = {name for name, _ in theirs.named_parameters() if not name.startswith(base)}
+    return apart == {"classifier.weight", "classifier.bias"}
 
 
 def save_model(model: MarsadModel, folder: ModelFolder, settings: ModelSettings) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from marsad.benchmarks import Benchmark
+from marsad.calibration import Abstention, read_calibration
 from marsad.choosing import read_seeds
 from marsad.config import RunConfig, load_config, with_values
 from marsad.errors import ConfigError, DataError, ModelError
@@ -40,6 +41,7 @@ def spread_over_seeds(
     """
     own = _runs(folders)
     seeds, file = _check_runs(own), _shared_file(own)
+    _check_calibrations(own, file)
     runs = []
     for folder in own:
         answers = ask_system(
@@ -121,6 +123,22 @@ def _check_runs(folders: Sequence[ModelFolder]) -> tuple[int, ...]:
     if len(set(seeds)) < len(seeds):
         raise ConfigError(f"seeds {', '.join(map(str, seeds))}: one is given twice")
     return seeds
+
+
+def _check_calibrations(folders: Sequence[ModelFolder], file: str) -> None:
+    """Refuse runs that were calibrated on different data, or withhold differently.
+
+    Raises:
+        ConfigError: they do.
+    """
+    first, *others = (read_calibration(folder, file) for folder in folders)
+    for folder, own in zip(folders[1:], others, strict=True):
+        withheld = (own.abstain == Abstention(), first.abstain == Abstention())
+        if own.fitted_on != first.fitted_on or withheld[0] != withheld[1]:
+            raise ConfigError(
+                f"{folder.path}: calibrated otherwise than {folders[0].path}; runs of a spread may "
+                "differ in their seed alone; run `marsad calibrate` on each with the same options"
+            )
 
 
 def _run_file(folder: ModelFolder) -> Path:

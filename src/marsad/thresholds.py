@@ -38,7 +38,14 @@ def fit_thresholds(probabilities: Floats, holds: Bools) -> Floats:
     share = BORROWED / max(holds.sum(), 1)
     borrowed, size = (v.sum(axis=1, keepdims=True) * share for v in (right, sizes))
     f1 = 2 * (right + borrowed) / np.maximum(sizes + size, 1e-9)
-    return np.array([np.median(THRESHOLDS[own >= own.max() - 1e-12]) for own in f1.T])
+    return np.array([_middle(own >= own.max() - _NOTHING) for own in f1.T])
+
+
+def _middle(best: Bools) -> float:
+    """Return the middle of the most neighbours among the thresholds that score best."""
+    at = np.flatnonzero(best)
+    runs = np.split(at, np.flatnonzero(np.diff(at) > 1) + 1)
+    return float(np.median(THRESHOLDS[max(runs, key=len)]))
 
 
 @dataclass(frozen=True)

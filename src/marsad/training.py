@@ -32,7 +32,7 @@ from marsad.locking import alone
 from marsad.lora import add_adapters, merge_adapters
 from marsad.losses import effective_number_weights
 from marsad.metrics import Metrics, write_metrics
-from marsad.mixture import check_corpora, load_windows
+from marsad.mixture import check_corpora, check_taught, load_windows
 from marsad.model_folder import ModelFolder, ModelSettings
 from marsad.modeling import MarsadModel, plain_names, save_model, without_pooler
 from marsad.objective import Objective
@@ -101,6 +101,7 @@ def _train(
     tokenizer, settings = encoder.tokenizer.backend_tokenizer, model_settings(config, encoder)
     with main_first():
         windows = load_windows(config.data, tokenizer, settings, config.train)
+        check_taught(windows, config.task)
     model = build_model(config, encoder)
     reader = Reader(tokenizer, settings, TorchBackend(model))
     trainer = build_trainer(model, config, encoder, windows, reader, dev, checkpoints, progress)
@@ -112,7 +113,7 @@ def _train(
     if config.train.data_seed is not None:  # from here on; the heads are those of any other
         set_seed(config.train.data_seed)
     trainer.go_on(last)
-    with main_first():
+    with main_first(), failures_explained(checkpoints):  # in words that the others hear
         if this_process().is_main_process:
             if trainer.is_fsdp_enabled:  # the parameters are shards; the best weights are whole
                 model = build_model(config, load_encoder(config.encoder))

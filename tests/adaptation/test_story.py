@@ -10,6 +10,7 @@ import yaml
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file, save_file
+from torch import distributed
 from transformers import PreTrainedTokenizerFast
 
 from marsad.adaptation.adapting import adapt
@@ -216,6 +217,19 @@ def test_memory_is_spared_by_the_stages_own_keys(tmp_path: Path):
         failures_explained(Checkpoints(tmp_path), sparing=sparing),
     ):
         raise MemoryError
+
+
+def test_what_an_option_needs_and_what_befell_another_process_are_one_line(tmp_path: Path):
+    for error, line in (
+        (RuntimeError("InvalidCxxCompiler: No working C++ compiler found in …"), "train.compile: "),
+        (RuntimeError("[../gloo/transport/tcp/pair.cc:5] Connection closed by peer"), "another "),
+        (distributed.DistNetworkError("the client socket has failed"), "another process of the "),
+    ):
+        with (
+            pytest.raises(TrainingError, match=f"^{line}.*; nothing was saved"),
+            failures_explained(Checkpoints(tmp_path)),
+        ):
+            raise error
 
 
 def test_a_probe_is_of_its_run_and_a_torn_line_is_none(

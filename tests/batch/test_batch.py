@@ -230,7 +230,7 @@ def test_a_cluster_loses_a_reader_and_no_row(articles: Path, model: Path, tmp_pa
         env={**os.environ, "RAY_DISABLE_IMPORT_WARNING": "1"},
     )
     try:
-        until = time.monotonic() + 240
+        until = time.monotonic() + 480
         readers: list[psutil.Process] = []
         while len(readers) < 2 or len(list(output.glob("part-*"))) < 5:
             assert process.poll() is None, process.stderr.read()
@@ -239,7 +239,7 @@ def test_a_cluster_loses_a_reader_and_no_row(articles: Path, model: Path, tmp_pa
             time.sleep(0.02)
         readers[0].kill()
         assert len(list(output.glob("part-*"))) < len(wanted)
-        _, said = process.communicate(timeout=240)
+        _, said = process.communicate(timeout=480)
     finally:
         process.kill()
     assert process.returncode == 0, said

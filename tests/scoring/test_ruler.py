@@ -160,6 +160,18 @@ def test_of_types_that_become_one_the_surest_realis_counts(given: tuple[str, ...
     assert sentence.events == (Event("ASSAULT", kept),)
 
 
+def test_of_types_that_become_one_the_likeliest_says_how_likely():
+    mapped = dict.fromkeys(("airstrike", "shelling", "killing"), "ASSAULT")
+    events = (
+        Event("killing", "planned", 0.6),
+        Event("airstrike", "actual", 0.31),
+        Event("shelling", "negated", 0.97),
+    )
+    ruler = Ruler("x", events=("ASSAULT",), event_map=mapped)
+    (sentence,) = ruler.read(with_events(*events)).sentences
+    assert sentence.events == (Event("ASSAULT", "actual", 0.97),)
+
+
 def test_tags_are_read_in_the_labels_of_a_corpus():
     reading = anercorp.ruler().tag_reading()
     assert reading.names == bio_tags(("PERS", "LOC", "ORG", "MISC"))

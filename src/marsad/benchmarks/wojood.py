@@ -75,7 +75,7 @@ def read_training(source: Path) -> list[Annotated]:
     """Read the training file, labels as Wojood names them.
 
     Of nested mentions the longest of a shared label counts; those of labels that are not shared
-    stay where they touch no other.
+    stay on the words that lie in none of these.
 
     Raises:
         DataError: the file is missing or malformed.
@@ -83,8 +83,9 @@ def read_training(source: Path) -> list[Annotated]:
     documents = []
     for id_, tokens, nested in _read_sentences(source / FOLDER / "train.txt", Counter()):
         shared = list(_longest([c for c in nested if c.label in SHARED], Counter()))
-        others = [c for c in nested if c.label in NOT_SHARED and not _touches(c, shared)]
-        chunks = [*shared, *_longest(others, Counter())]
+        others = [c for c in nested if c.label in NOT_SHARED]
+        rest = [own for c in _longest(others, Counter()) for own in _outside(c, shared)]
+        chunks = [*shared, *rest]
         documents.append(Annotated(sentence_document(id_, tokens, chunks), "wojood"))
     return documents
 
@@ -131,6 +132,15 @@ def _longest(nested: Sequence[Chunk], defects: Counter[str]) -> Iterator[Chunk]:
             kept.append(chunk)
     defects["nested mentions left out"] += len(nested) - len(kept)
     yield from kept
+
+
+def _outside(chunk: Chunk, others: Sequence[Chunk]) -> Iterator[Chunk]:
+    """Yield the runs of a mention's tokens that lie in no other mention."""
+    tokens = range(chunk.first, chunk.last + 1)
+    for free, run in groupby(tokens, key=lambda i: not _touches(Chunk(i, i, ""), others)):
+        if free:
+            first, *more = run
+            yield Chunk(first, (more or [first])[-1], chunk.label)
 
 
 def _touches(chunk: Chunk, others: Iterable[Chunk]) -> bool:

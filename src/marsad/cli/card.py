@@ -119,11 +119,16 @@ def sign(
     model: Path = typer.Argument(help="A model folder with a card."),
     key: Path = typer.Option(help="PEM file of your private key, on P-256, P-384 or P-521."),
 ) -> None:
-    """Sign the files of a model folder; the last thing to do before it is passed on."""
+    """Sign the files of a model folder; the last thing to do before it is passed on.
+
+    A card that is not of the figures in the folder is refused.
+    """
+    from marsad.card_checking import check_card
     from marsad.model_folder import ModelFolder
     from marsad.signing import sign as sign_folder
 
-    typer.echo(f"{sign_folder(ModelFolder(model), key)}: written")
+    check_card(folder := ModelFolder(model))
+    typer.echo(f"{sign_folder(folder, key)}: written")
 
 
 @app.command()
@@ -135,12 +140,16 @@ def push(
     ),
     private: bool = typer.Option(False, "--private", help="A repository that is made is private."),
 ) -> None:
-    """Upload a model folder to the hub, under the token of HF_TOKEN; by default only say what."""
+    """Upload a model folder to the hub, under the token of HF_TOKEN; by default only say what.
+
+    A card that is not of the figures in the folder is refused.
+    """
+    from marsad.card_checking import check_card
     from marsad.model_folder import ModelFolder
     from marsad.publishing import plan_upload
     from marsad.publishing import push as send
 
-    folder = ModelFolder(model)
+    check_card(folder := ModelFolder(model))
     planned = plan_upload(folder, repository)
     for path in planned.files:
         typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.relative_to(model).as_posix()}")

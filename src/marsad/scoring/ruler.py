@@ -117,7 +117,9 @@ class Ruler:
             if name is None:
                 raise DataError(f"document {document.id!r}: event {event.type!r} is not scored")
             if name != OUTSIDE:
-                events.setdefault(name, replace(event, type=name))
+                first = events.setdefault(name, replace(event, type=name))
+                surest = max((first, event), key=lambda e: e.score or 0.0)
+                events[name] = replace(first, score=surest.score)
         return replace(sentence, events=tuple(events.values()))
 
 
