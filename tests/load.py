@@ -239,7 +239,7 @@ def lost(server: Server, tally: Tally) -> int:
     own = {
         line["request"]
         for line in lines
-        if line["path"] == "/v1/predict" and line["status"] in (200, 499, 500)
+        if line.get("path") == "/v1/predict" and line["status"] in (200, 499, 500)
     }
     return len(own - tally.answered - tally.left)
 

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -238,12 +239,15 @@ def test_predict_writes_record_and_page(
     assert "الفرقة الرابعة" in html
 
 
-def test_predict_reads_standard_input(model: str):
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_predict_reads_standard_input(model: str, encoding: str):
+    """What is written is UTF-8, whatever the terminal's encoding."""
     done = subprocess.run(
         [sys.executable, "-m", "marsad", "predict", "-", "-m", model, "--file", "weights"],
         input="قصفت الطائرات مدينة درعا <script>.".encode(),
         capture_output=True,
         check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
     )
     assert done.returncode == 0
     row = json.loads(done.stdout)

@@ -19,7 +19,7 @@ from marsad.files import read_records
 from marsad.labels import scheme
 from marsad.spans import Ints, tag_words
 from marsad.text.sentences import split_sentences
-from marsad.text.words import find_words
+from marsad.text.words import find_words, follows_letter
 
 _HARAKAT_AND_TATWEEL = re.compile("[\u0640\u064b-\u0652\u0670]")
 _EDGE = re.compile(r"^[\s\"'«»“”‘’().،,؛;:!؟?…\-–]|[\s\"'«»“”‘’()،,؛;:!؟?…\-–]$|(?<![A-Za-z])\.$")
@@ -219,7 +219,7 @@ def check_proclitics(by_file: Mapping[Path, Sequence[Placed]]) -> list[Problem]:
             mention = doc.mention(entity)
             lead = _PROCLITIC.match(mention)
             rest = mention[lead.end() :] if lead and lead.group() else None
-            after_clitic = entity.start > 0 and doc.text[entity.start - 1].isalpha()
+            after_clitic = follows_letter(doc.text, entity.start)
             common = counts[entity.label, rest] > counts[entity.label, mention] if rest else False
             if not after_clitic and (common or _WITH_ARTICLE.match(mention)):
                 if counts[entity.label, mention] > 1 and not common:

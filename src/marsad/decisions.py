@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marsad.calibration import Calibration, family_names
-from marsad.document import Document, Entity, Event
+from marsad.document import SCORE_DIGITS, Document, Entity, Event
 from marsad.labels import scheme
 
 Floats = npt.NDArray[np.float32]
@@ -148,4 +148,4 @@ def withhold(document: Document, calibration: Calibration) -> Document:
 
 
 def _sure(score: float | None, level: float) -> bool:
-    return score is None or score >= level
+    return score is None or round(score, SCORE_DIGITS) >= level  # as a record shows it

@@ -15,6 +15,7 @@ from typing import Any
 from marsad.errors import DataError
 from marsad.labels import scheme
 
+SCORE_DIGITS = 4  # of a score in a record
 VOTES = "votes"  # key of a text's metadata: of how many models the scores are shares
 
 
@@ -115,7 +116,7 @@ class Document:
 def _entity_record(entity: Entity, doc: Document) -> dict[str, Any]:
     record: dict[str, Any] = {"start": entity.start, "end": entity.end, "label": entity.label}
     if entity.score is not None:
-        record |= {"text": doc.mention(entity), "score": round(entity.score, 4)}
+        record |= {"text": doc.mention(entity), "score": round(entity.score, SCORE_DIGITS)}
     return record
 
 
@@ -126,7 +127,7 @@ def _sentence_record(sentence: Sentence, predicted: bool) -> dict[str, Any]:
         if predicted:
             record["family"] = event.family
         if event.score is not None:
-            record["score"] = round(event.score, 4)
+            record["score"] = round(event.score, SCORE_DIGITS)
         events.append(record)
     return {"start": sentence.start, "end": sentence.end, "events": events}
 

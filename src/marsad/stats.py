@@ -9,6 +9,7 @@ import numpy as np
 
 from marsad.document import Document, Event
 from marsad.labels import scheme
+from marsad.text.words import follows_letter
 
 PLACES = ("GPE", "LOC")
 
@@ -74,7 +75,7 @@ def count(documents: Sequence[Document]) -> CorpusStats:
         for entity in document.entities:
             entities[entity.label] += 1
             surfaces[entity.label].add(document.mention(entity))
-            behind += entity.start > 0 and document.text[entity.start - 1].isalpha()
+            behind += follows_letter(document.text, entity.start)
     sentences = [(document, s) for document in documents for s in document.sentences]
     events: dict[str, Counter[str]] = {name: Counter() for name in scheme().event_names}
     for _, sentence in sentences:

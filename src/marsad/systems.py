@@ -1,5 +1,6 @@
 """Systems: a model folder, or a file of what some other system predicted."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from marsad.predictions import read_predictions
 from marsad.reader import Reader, Watch
 from marsad.runtime import load
 from marsad.scoring.ruler import Ruler
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,12 @@ def ask_system(
     given = read_predictions(path, gold, name=form)
     documents = [_relabel(document, labels or {}) for document in given]
     events = any(s.events for d in documents for s in d.sentences)
+    entities = not events or any(d.entities for d in documents)
+    if not entities:
+        log.warning("%s: holds events and no mention, so it is scored on events alone", path)
     return Answers(
         documents=documents,
-        entities=not events or any(d.entities for d in documents),
+        entities=entities,
         events=events,
         source=str(path),
     )

@@ -171,6 +171,10 @@ def test_another_run_in_the_folder_is_refused_until_restart(
     assert "differs in size" in capsys.readouterr().err
     assert run([*command, "5", "--restart"]) == 0
     assert len(rows(tmp_path / "out")) == before
+    for broken in (b"{", b"\xff", b"[]"):
+        (tmp_path / "out" / PLAN).write_bytes(broken)
+        assert run([*command, "5"]) == 2
+        assert "not a plan of a batch; name a new folder" in capsys.readouterr().err
     (tmp_path / "out" / PLAN).unlink()
     assert run([*command, "5"]) == 2
     assert "holds something else" in capsys.readouterr().err

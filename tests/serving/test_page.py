@@ -239,6 +239,16 @@ def test_the_servers_problem_is_shown_and_the_page_goes_on(page: Page):
     assert page.locator("#problem").is_hidden()
 
 
+def test_an_answer_that_breaks_off_is_told(page: Page):
+    page.route("**/v1/predict", lambda route: route.fulfill(status=200, body='{"documents": [{'))
+    page.fill("#text", ARTICLE)
+    page.click("button[type=submit]")
+    page.wait_for_selector("#problem:not([hidden])")
+    page.unroute("**/v1/predict")
+    read(page, ARTICLE)
+    assert page.locator("#problem").is_hidden()
+
+
 def test_a_token_is_asked_for_once(browser: sync_api.Browser, start: Start):
     server = start(token="a-token")
     page = browser.new_page()

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 import marsad
+from marsad.cli import run
 from marsad.document import Document
 from marsad.labels import scheme
 from marsad.model_folder import ModelFolder
@@ -218,8 +219,9 @@ def test_a_token_is_asked_for_where_there_is_one(start: Start):
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
         assert client.get("/metrics", headers=headers).status_code == 401
-    headers = {"Authorization": "Bearer a-token"}
-    assert client.post("/v1/predict", json={"text": TEXT}, headers=headers).status_code == 200
+    for given in ("Bearer a-token", "bearer a-token", "BEARER  a-token"):
+        headers = {"Authorization": given}
+        assert client.post("/v1/predict", json={"text": TEXT}, headers=headers).status_code == 200
 
 
 def test_overload_is_answered_by_429_and_never_by_a_wrong_record(start: Start, folder: ModelFolder):
@@ -272,6 +274,70 @@ def test_bodies_are_bounded_together(start: Start):
         assert server.client.get("/healthz").status_code == 200
     while server.client.post("/v1/predict", json={"text": TEXT}).status_code == 429:
         time.sleep(0.1)
+
+
+def test_a_body_counts_until_its_answer_was_taken(start: Start):
+    """A client that takes nothing of it is given up, and its connection is broken off."""
+    server = start("--timeout", "2", "--max-body", "8000000")
+    body = json.dumps({"text": TEXT, "meta": {"a": "x" * 7_000_000}}).encode()
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.sendall(head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        begun = time.monotonic()
+        while not any('"/v1/predict", "status": 200' in line for line in server.log):
+            assert time.monotonic() - begun < 60
+            time.sleep(0.1)
+        assert time.monotonic() - begun > 1.5
+        taken = 0
+        with contextlib.suppress(ConnectionError):
+            while more := len(wire.recv(1 << 20)):
+                taken += more
+    assert taken < len(body)
+    assert not [line for line in server.log if not line.startswith("{")]
+    assert server.client.post("/v1/predict", json={"text": TEXT}).status_code == 200
+
+
+def test_the_port_that_was_free_is_told(folder: ModelFolder):
+    command = [sys.executable, "-m", "marsad", "serve", str(folder.path), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = json.loads(process.stderr.readline())["listening"]
+        try:
+            assert httpx.get(f"{address}/healthz", timeout=60).status_code == 200
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70, "no-such-host.invalid"])
+def test_a_host_that_is_none_is_one_line(
+    host: str, folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+):
+    assert run(["serve", str(folder.path), "--host", host]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"marsad: {host}:8000: cannot listen there (")
+
+
+def test_a_time_out_that_is_infinite_is_refused(
+    folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+):
+    assert run(["serve", str(folder.path), "--timeout", "inf"]) == 2
+    assert "--timeout" in capsys.readouterr().err
+
+
+def test_pages_of_an_allowed_site_may_name_requests_and_read_the_names(start: Start):
+    site = {"Origin": "https://desk.example"}
+    server = start("--cors", site["Origin"])
+    asking = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "x-request-id",
+    }
+    assert server.client.options("/v1/predict", headers=site | asking).status_code == 200
+    answer = server.client.post(
+        "/v1/predict", json={"text": TEXT}, headers=site | {"X-Request-ID": "mine"}
+    )
+    assert answer.headers["x-request-id"] == "mine"
+    assert answer.headers["access-control-expose-headers"] == "Retry-After, X-Request-ID"
 
 
 def test_an_address_that_is_taken_is_one_line(server: Server, folder: ModelFolder):

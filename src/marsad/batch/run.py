@@ -83,7 +83,7 @@ def _open(output: Path, record: dict[str, object], *, restart: bool) -> None:
     """
     plan = output / PLAN
     remove_leftovers(plan)
-    theirs = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else None
+    theirs = _planned(plan) if plan.exists() else None
     if theirs == record and not restart:
         return
     if theirs is None and any(path.name != _LOCK for path in output.iterdir()):
@@ -96,6 +96,21 @@ def _open(output: Path, record: dict[str, object], *, restart: bool) -> None:
     for old in (*output.glob(_FILES), *output.glob(f".{_FILES}")):
         old.unlink()
     write_json(plan, record)
+
+
+def _planned(plan: Path) -> dict[str, object]:
+    """Return what a folder is of.
+
+    Raises:
+        ConfigError: that is not said in a way that can be read.
+    """
+    try:
+        theirs = json.loads(plan.read_bytes())
+    except ValueError:
+        theirs = None
+    if not isinstance(theirs, dict):
+        raise ConfigError(f"{plan}: not a plan of a batch; name a new folder")
+    return theirs
 
 
 def part_file(output: Path, number: int) -> Path:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from marsad.cli.screen import screen
 
 
 def compare(
@@ -42,4 +43,4 @@ def compare(
             f"{interval.low:+.3f} to {interval.high:+.3f}" if interval else "-",
             "-" if row.difference.p is None else f"{row.difference.p:.4f}",
         )
-    Console().print(table)
+    screen().print(table)

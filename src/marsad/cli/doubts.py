@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from marsad.cli.screen import screen
 
 _SHOWN = 30
 
@@ -36,5 +37,5 @@ def doubts(
         at = f"{doubt.start}..{doubt.end}"
         sides = (doubt.gold or "nothing", doubt.own or "nothing")
         table.add_row(*map(escape, (doubt.document, at, doubt.kind, *sides, sure)))
-    Console().print(table)
+    screen().print(table)
     typer.echo(f"{output}: {len(found)} disagreements")

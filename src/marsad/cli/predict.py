@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from marsad.cli.screen import screen
 from marsad.document import Document
 from marsad.page import render_page
 
@@ -99,7 +100,7 @@ def _print(document: Document, shown: Format | None) -> None:
     elif shown is Format.html:
         typer.echo(render_page(document))
     elif shown is Format.table:
-        _print_tables(document, Console())
+        _print_tables(document, screen())
 
 
 def _print_tables(document: Document, console: Console) -> None:

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from marsad.cli.screen import screen
+
 if TYPE_CHECKING:
     from marsad.metrics import Change, StressResult
     from marsad.scoring import Score, Scores
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 def show_scores(scores: "Scores", *, title: str) -> None:
     """Print tables of scores."""
-    console = Console()
+    console = screen()
     if scores.entities:
         _show_entities(console, scores.entities, title)
     if scores.events:
@@ -39,7 +41,7 @@ def show_trust(trust: "Mapping[str, Trust]") -> None:
         raw = (f"{own.raw.ece:.3f}", f"{own.raw.brier:.4f}") if own.raw else ("-", "-")
         given = (str(own.given.decisions), f"{own.given.ece:.3f}", f"{own.given.brier:.4f}")
         table.add_row(task, *given, *raw, str(own.risk.claims), f"{own.claims.ece:.3f}")
-    Console().print(table)
+    screen().print(table)
 
 
 def show_stress(results: "Mapping[str, StressResult]") -> None:
@@ -55,7 +57,7 @@ def show_stress(results: "Mapping[str, StressResult]") -> None:
             _change(own.changed)[0],
             *_change(own.events),
         )
-    Console().print(table)
+    screen().print(table)
     for kind, gap in fairness_gaps(results).items():
         _say(
             f"{kind}: recall differs by up to {gap.value:.3f} (best {gap.best}, worst {gap.worst}, "
@@ -110,7 +112,7 @@ def _show_events(console: Console, events: "EventScores", title: str) -> None:
 
 def _say(line: str) -> None:
     """Print a line as it is, however wide the terminal."""
-    Console().print(line, soft_wrap=True, highlight=False)
+    screen().print(line, soft_wrap=True, highlight=False)
 
 
 def _interval(interval: "Interval | None") -> str:

@@ -25,7 +25,7 @@ def serve(
         200_000, min=1, help="Words that may wait; beyond, requests are turned away (429)."
     ),
     at_once: int = typer.Option(8, min=1, help="Documents that are read side by side."),
-    timeout: float = typer.Option(300.0, min=0.1, help="Seconds for a request."),
+    timeout: float = typer.Option(300.0, min=0.1, max=1e6, help="Seconds for a request."),
 ) -> None:
     """Answer requests over HTTP; the variable MARSAD_TOKEN holds a token that clients must send.
 

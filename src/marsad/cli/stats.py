@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from marsad.cli.screen import screen
 from marsad.errors import MissingExtraError
 from marsad.files import write_json
 
@@ -25,7 +26,7 @@ def stats(
     from marsad.stats import count
 
     counted = count([d for path in corpus_files(paths) for d in read_corpus(path)])
-    _show(counted, Console())
+    _show(counted, screen())
     if output is not None:
         _write(counted, output)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from marsad.cli.screen import screen
 from marsad.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -123,4 +123,4 @@ def _show(names: Iterable[str], rows: Iterable[tuple[str, ...]], *, bold: str) -
     table = Table(*map(escape, names))
     for row in rows:
         table.add_row(*map(escape, row), style="bold" if row[0] == bold else None)
-    Console().print(table)
+    screen().print(table)

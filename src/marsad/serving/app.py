@@ -73,7 +73,8 @@ def create_app(
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["Retry-After", "X-Request-ID"],
         )
     return app
 
@@ -99,7 +100,7 @@ async def predict(asked: Asked, request: Request) -> Response:
 async def predict_stream(request: Request) -> streaming.Lines:
     """Read a document a line; a record a line comes back, in order, while lines are still sent."""
     service = service_of(request)
-    return streaming.Lines(streaming.answers(request, service), service.limits.seconds)
+    return streaming.Lines(streaming.answers(request, service))
 
 
 @router.get("/v1/labels")

@@ -88,13 +88,17 @@ class Guard:
             await self.app(scope, receive, send)
             return
         body = _Body(receive, self)
-        started = False
+        started = whole = False
 
         async def starting(message: Message) -> None:
-            nonlocal started
-            if not body.refused:  # else what the app makes of the broken body is not sent
-                started = True
-                await send(message)
+            nonlocal started, whole
+            if body.refused:  # what the app makes of the broken body is not sent
+                return
+            started = True
+            if message["type"] == "http.response.body":
+                whole = not message.get("more_body", False)
+                message = {**message, "more_body": True}
+            await send(message)
 
         late: JSONResponse | None = None
         try:
@@ -105,6 +109,8 @@ class Guard:
                 503, f"not answered within {self.limits.seconds:g} s; send less at a time"
             )
         finally:
+            if whole:  # this returns once the client has taken the rest, or is given up
+                await send({"type": "http.response.body", "body": b""})
             self.held -= body.size
         if body.refused == 413:
             late = answer(
@@ -119,7 +125,9 @@ class Guard:
 
     def _known(self, given: bytes) -> bool:
         assert self.token is not None
-        return hmac.compare_digest(given, b"Bearer " + self.token.encode())
+        scheme, _, token = given.partition(b" ")  # RFC 9110, 11.1: the scheme in any case
+        known = hmac.compare_digest(token.strip(), self.token.encode())
+        return known and scheme.lower() == b"bearer"
 
 
 def _name_of(scope: Scope) -> str:

@@ -1,5 +1,6 @@
 """The process: the app under uvicorn."""
 
+import json
 import logging
 import os
 import socket
@@ -11,6 +12,7 @@ from marsad.errors import ConfigError
 from marsad.model_folder import ModelFolder
 from marsad.reader import Reader
 from marsad.serving.app import create_app
+from marsad.serving.connection import Connection
 from marsad.serving.limits import Limits
 
 
@@ -29,7 +31,7 @@ def run(
     Raises:
         ConfigError: nothing can listen at that address.
     """
-    _check_address(host, port)
+    listening = _listen(host, port)
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("marsad.serve")
@@ -37,25 +39,31 @@ def run(
     log.setLevel(logging.INFO)
     log.propagate = False
     app = create_app(reader, folder, limits=limits, token=token, origins=origins)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
+        http=Connection.patient(limits.seconds),
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=int(limits.seconds) + 1,
         server_header=False,
     )
+    taken = f"[{host}]" if ":" in host else host
+    log.info(json.dumps({"listening": f"http://{taken}:{listening.getsockname()[1]}"}))
+    uvicorn.Server(config).run(sockets=[listening])
 
 
-def _check_address(host: str, port: int) -> None:
-    """Try to listen, for uvicorn ends the process with lines of its own where it cannot."""
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen, before uvicorn does: it would end the process with lines of its own if it could not.
+
+    Raises:
+        ConfigError: nothing can listen there.
+    """
     try:
         kind = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        socket.create_server((host, port), family=kind).close()
-    except OSError as error:
-        number = error.errno or 0  # below 0 where the name of the host is the trouble
-        reason = os.strerror(number) if number > 0 else error.strerror
+        return socket.create_server((host, port), family=kind)
+    except (OSError, UnicodeError) as error:  # the latter of a name that can be no host's
+        number = getattr(error, "errno", None) or 0  # below 0 where the host's name is the trouble
+        reason = os.strerror(number) if number > 0 else getattr(error, "strerror", "no host's name")
         raise ConfigError(
             f"{host}:{port}: cannot listen there ({reason}); name another --host or --port"
         ) from None

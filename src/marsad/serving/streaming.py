@@ -29,23 +29,20 @@ class Lines(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(
-        self, lines: AsyncGenerator[bytes], seconds: float = 300.0, status_code: int = 200
-    ) -> None:
+    def __init__(self, lines: AsyncGenerator[bytes], status_code: int = 200) -> None:
         super().__init__(status_code=status_code)
         del self.headers["content-length"]
-        self.lines, self.seconds = lines, seconds
+        self.lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the lines; give up on a client that takes none for so many seconds."""
+        """Send the lines until the client has them, or is gone."""
         await send(
             {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         )
-        with contextlib.suppress(ClientDisconnect, TimeoutError):
+        with contextlib.suppress(ClientDisconnect):
             async with contextlib.aclosing(self.lines):
                 async for line in self.lines:
-                    async with asyncio.timeout(self.seconds):
-                        await send({"type": "http.response.body", "body": line, "more_body": True})
+                    await send({"type": "http.response.body", "body": line, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -20,6 +20,7 @@ _WORD = regex.compile(
     r"|\p{GCB=RI}{1,2}[\p{GCB=EX}\p{GCB=ZWJ}\p{GCB=SM}]*"
     r"|(?![\s\p{Cf}\p{Cc}])\X"  # anything else that can be seen
 )
+_JOINED = regex.compile(r"[\p{L}\p{M}]")
 _LETTER = regex.compile(r"(?!\u0640)[\p{L}\p{N}]")
 
 # The longest proclitic chain that a mention's first word may carry, in letters: وبال
@@ -35,6 +36,11 @@ def find_words(text: str) -> npt.NDArray[np.int64]:
 def count_words(text: str, *, most: int | None = None) -> int:
     """Return how many words a text has; counting ends at ``most``."""
     return sum(1 for _ in islice(_WORD.finditer(text), most))
+
+
+def follows_letter(text: str, at: int) -> bool:
+    """Say whether a letter, or a mark of one, stands right before a place in a text."""
+    return at > 0 and _JOINED.match(text[at - 1]) is not None
 
 
 def letter_starts(word: str) -> list[int]:

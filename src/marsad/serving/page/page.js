@@ -48,7 +48,7 @@ class Problem extends Error {
   }
 }
 
-async function ask(path, body) {
+async function ask(path, body, parse = (answer) => answer.json()) {
   if (!/^[\x21-\x7e]*$/.test(by("token").value)) throw new Problem(say("token-letters"));
   const headers = by("token").value ? { Authorization: `Bearer ${by("token").value}` } : {};
   const given = body && { method: "POST", body: JSON.stringify(body) };
@@ -58,7 +58,11 @@ async function ask(path, body) {
   } catch {
     throw new Problem(say("unreachable"));
   }
-  if (answer.ok) return answer;
+  if (answer.ok) {
+    return parse(answer).catch(() => {
+      throw new Problem(say("unreachable")); // it broke off
+    });
+  }
   if (answer.status === 401) {
     by("token-row").hidden = false;
     throw new Problem(say("unauthorized"));
@@ -69,7 +73,7 @@ async function ask(path, body) {
 
 async function learnLabels() {
   if (state.labels) return;
-  const [labels, model] = await Promise.all(["v1/labels", "v1/model"].map(async (path) => (await ask(path)).json()));
+  const [labels, model] = await Promise.all(["v1/labels", "v1/model"].map(async (path) => ask(path)));
   Object.assign(state, { labels, model, levels: { ...model.abstain } });
   showModel();
 }
@@ -110,7 +114,7 @@ async function read() {
   try {
     await learnLabels();
     const answer = await ask("v1/predict", { id: state.name, text, abstain: 0 });
-    [state.record] = (await answer.json()).documents;
+    [state.record] = answer.documents;
     state.points = Array.from(text);
     state.hidden.clear();
     show();
@@ -197,10 +201,10 @@ async function open(file) {
 }
 
 async function showCard() {
-  const answer = await ask("v1/card").catch((error) => {
+  const answer = await ask("v1/card", undefined, (given) => given.text()).catch((error) => {
     throw error.status === 404 ? new Problem(say("no-card")) : error;
   });
-  by("card-body").replaceChildren(renderMarkdown(await answer.text()));
+  by("card-body").replaceChildren(renderMarkdown(answer));
   by("card").showModal();
 }
 
@@ -221,7 +225,7 @@ function move(event) {
   const here = all.indexOf(document.activeElement);
   const steps = { ArrowLeft: here + 1, ArrowDown: here + 1, ArrowRight: here - 1, ArrowUp: here - 1, Home: 0, End: all.length - 1 };
   const target = all[steps[event.key]];
-  if (here < 0 || !target) return;
+  if (here < 0 || !target || event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   document.activeElement.tabIndex = -1;
   target.tabIndex = 0;
