@@ -18,11 +18,12 @@ from marsad.benchmarks import SOURCE_VARIABLE, TRAINING, Annotated, open_trainin
 from marsad.document import Document
 from marsad.errors import ConfigError, DataError
 from marsad.losses import IGNORED
-from marsad.mixture import check_corpora, load_windows
+from marsad.mixture import check_corpora, check_taught, load_windows
 from marsad.model_folder import ModelSettings
 from marsad.sampling import EpochSampler
 from marsad.sections import DataConfig, TrainConfig
 from marsad.targets import Row, training_rows
+from marsad.tasks import Task
 from marsad.text.cleaning import CLEANINGS
 from marsad.text.windows import SpecialIds
 from tests.conftest import tiny_tokenizer
@@ -357,3 +358,79 @@ def test_other_code_cuts_anew(load: Load, tiny_corpus: Path, monkeypatch: pytest
     before = files_of(load(train=train))
     monkeypatch.setattr(mixture, "own_code", lambda: "another release")
     assert not files_of(load(train=train)) & before
+
+
+# What people annotated in a file of ours.
+
+
+def marked(path: Path, *, entity: bool = True, event: bool = True) -> str:
+    text = "عاد الهدوء إلى درعا"
+    events = [{"type": "siege", "realis": "actual"}] if event else []
+    entities = [{"start": 15, "end": 19, "label": "GPE"}] if entity else []
+    sentence = {"start": 0, "end": len(text), "events": events}
+    return write(path, [record(text=text, sentences=[sentence], entities=entities)])
+
+
+@pytest.mark.parametrize("annotates", ["both", "entities", "events"])
+def test_what_nobody_annotated_is_unknown(tokenizer: Tokenizer, tmp_path: Path, annotates: str):
+    part = {"corpus": marked(tmp_path / "own.jsonl"), "annotates": annotates}
+    data = DataConfig.model_validate({"dev": "d", "test": "t", "mixture": [part]})
+    (window,) = load_windows(data, tokenizer, SETTINGS)
+    tags, lengths, events = (np.array(window[key]) for key in ("tags", "proclitics", "events"))
+    assert (tags == IGNORED).all() == (lengths == IGNORED).all() == (annotates == "events")
+    assert (events == IGNORED).all() == (annotates == "entities")
+
+
+def test_public_corpora_say_themselves_what_they_annotate():
+    part = {"corpus": "public:wojood", "annotates": "entities"}
+    with pytest.raises(ValidationError, match="has labels of its own; leave it out"):
+        DataConfig.model_validate({"dev": "d", "test": "t", "mixture": [part]})
+
+
+@pytest.mark.parametrize(
+    ("entity", "event", "task", "said"),
+    [
+        (True, True, "joint", ""),
+        (True, False, "joint", "no events are marked"),
+        (False, True, "joint", "no entities are marked"),
+        (True, False, "ner", ""),
+    ],
+)
+def test_a_file_without_one_event_or_mention_is_told_of(
+    tokenizer: Tokenizer,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    entity: bool,
+    event: bool,
+    task: Task,
+    said: str,
+):
+    corpus = marked(tmp_path / "own.jsonl", entity=entity, event=event)
+    load_windows(config(train=corpus), tokenizer, replace(SETTINGS, task=task))
+    assert (said in caplog.text) if said else not caplog.text
+    if said:
+        annotates = "entities" if entity else "events"
+        assert f"data.mixture: [{{corpus: {corpus}, annotates: {annotates}}}]" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("entity", "event", "task", "missing"),
+    [
+        (True, True, "joint", ""),
+        (True, False, "joint", "event"),
+        (False, True, "joint", "mention"),
+        (True, False, "ner", ""),
+        (False, True, "ner", "mention"),
+        (True, False, "events", "event"),
+    ],
+)
+def test_a_run_has_examples_of_what_it_learns_to_find(
+    tokenizer: Tokenizer, tmp_path: Path, entity: bool, event: bool, task: Task, missing: str
+):
+    corpus = marked(tmp_path / "own.jsonl", entity=entity, event=event)
+    windows = load_windows(config(train=corpus), tokenizer, replace(SETTINGS, task=task))
+    if missing:
+        with pytest.raises(DataError, match=f"no {missing} is marked"):
+            check_taught(windows, task)
+    else:
+        check_taught(windows, task)

@@ -52,8 +52,8 @@ def corpora(tmp_path: Path) -> Path:
         (
             {"data.train": None, "data.mixture": [{"corpus": "public:wojood"}]},
             DataError,
-            "data: no corpus says anything of what task events learns, and joint learns that too; "
-            "add one that does, or set task: ner",
+            "data: no event is marked in what the run learns from, and task joint learns to find "
+            "them; add documents with some, or set task: ner",
         ),
         (
             {"loss.class_balance": 0.9, "data.mixture": [{"corpus": "public:wojood"}]},

@@ -211,15 +211,17 @@ def _chosen(run: RunConfig, choice: Choice) -> Iterable[str]:
 def _tasks(run: RunConfig) -> Iterable[str]:
     """Yield a line for each task, which also says what of it was not taught."""
     if run.task != "events":
-        caveat = teaching_of_entities(_corpora(run)).caveat("labels")
+        told = [part.corpus for part in run.data.parts if part.tells("entities")]
+        caveat = teaching_of_entities(told).caveat("labels")
         number = "" if caveat else f" ({len(scheme().entities)} labels)"
         exact = "every mention is an exact slice of the caller's text"
         yield f"Finds named entities{number}; {exact}. {caveat}".rstrip()
     if run.task != "ner":
-        caveat = teaching_of_events(_corpora(run)).caveat("event types")
+        told = [part.corpus for part in run.data.parts if part.tells("events")]
+        caveat = teaching_of_events(told).caveat("event types")
         number = "" if caveat else f" (of {len(scheme().events)})"
         realis = "each with a realis (actual, planned or negated)"
-        untaught = "" if teach_realis(_corpora(run)) else " Realis was never taught: ignore it."
+        untaught = "" if teach_realis(told) else " Realis was never taught: ignore it."
         yield (
             f"Gives each sentence the set of event types that it reports{number}, {realis}. "
             f"{caveat}".rstrip()

@@ -23,6 +23,20 @@ def says_something(windows: Dataset, task: Task) -> bool:
     return False
 
 
+def marks_something(windows: Dataset, task: Task) -> bool:
+    """Say whether any annotation in the windows is a mention, or an event, of one task."""
+    outside = label_sets().tags[:, 0]  # the sets that hold O
+    for row in windows.select_columns(["tags", "events", "groups"]):
+        tags = np.asarray(row["tags"])
+        if task == "ner" and not outside[tags[tags >= 0]].all():
+            return True
+        if task == "events" and any(
+            np.max(row[key], initial=0) > 0 for key in ("events", "groups")
+        ):
+            return True
+    return False
+
+
 def untold(windows: Dataset) -> set[str]:
     """Return what no annotation in the windows says: of ``proclitics`` and ``realis``."""
     left = {"proclitics", "realis"}

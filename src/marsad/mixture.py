@@ -1,6 +1,7 @@
 """What a run learns from: its own corpus and others, as windows with their share of an epoch."""
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -16,17 +17,22 @@ from marsad.benchmarks import PREFIX, Annotated, open_training
 from marsad.corpus import find_shared, read_corpus
 from marsad.document import VOTES, Document
 from marsad.errors import ConfigError, DataError
-from marsad.frequencies import labels_held, says_something
+from marsad.frequencies import labels_held, marks_something, says_something
 from marsad.model_folder import ModelSettings
 from marsad.sampling import repeat_factors
-from marsad.sections import DataConfig, TrainConfig
+from marsad.sections import Annotation, DataConfig, MixturePart, TrainConfig
 from marsad.targets import BY_SENTENCE, BY_TOKEN, OF_WORDS, Row, training_rows
 from marsad.tasks import Task
 from marsad.text.words import count_words
 
+log = logging.getLogger(__name__)
+
+# A task, the task that does without it, and what it finds.
+_LEARNT: tuple[tuple[Task, Task, str], ...] = (
+    ("ner", "events", "mention"),
+    ("events", "ner", "event"),
+)
 TOGETHER = 256  # documents that are cut into windows at once
-# The tasks of one head that joint does at once, and the other of each.
-_HALVES: tuple[tuple[Task, Task], ...] = (("ner", "events"), ("events", "ner"))
 
 _NUMBER = Value("int64")
 FEATURES = Features(
@@ -45,7 +51,7 @@ def check_corpora(data: DataConfig) -> dict[str, str]:
         ConfigError: a file of ours holds a document that the run is chosen or scored on.
         DataError: one is missing, has an error or holds no sentence.
     """
-    read = {part.corpus: _read(part.corpus, data.corpora) for part in data.parts}
+    read = {part.corpus: _read(part, data.corpora) for part in data.parts}
     for corpus, annotated in read.items():
         if not corpus.startswith(PREFIX):
             _refuse_held_out([item.document for item in annotated], corpus, data)
@@ -85,9 +91,11 @@ def load_windows(
     Raises:
         DataError: a corpus is missing, has an error, or says nothing of what the task learns.
     """
+    for part in data.parts:
+        _warn_of_silence(part, _read(part, data.corpora), settings.task)
     mapped = []
     for part, (share, read) in product(data.parts, _spellings(settings, options)):
-        windows = _windows_of(part.corpus, data.corpora, tokenizer, read)
+        windows = _windows_of(part, data.corpora, tokenizer, read)
         if not says_something(windows, settings.task):
             raise DataError(
                 f"{part.corpus}: says nothing of what task {settings.task} learns; leave it out"
@@ -100,16 +108,36 @@ def load_windows(
 
 
 def check_taught(windows: Dataset, task: Task) -> None:
-    """Refuse windows of which a joint model would learn one of its tasks only.
+    """Refuse windows without one example of what a model is to find.
 
     Raises:
-        DataError: they say nothing of the other.
+        DataError: no mention, or no event, is marked in any of them.
     """
-    for half, other in _HALVES if task == "joint" else ():
-        if not says_something(windows, half):
+    for half, other, what in _LEARNT:
+        if task != other and not marks_something(windows, half):
+            hint = f", or set task: {other}" if task == "joint" else ""
             raise DataError(
-                f"data: no corpus says anything of what task {half} learns, and joint learns that "
-                f"too; add one that does, or set task: {other}"
+                f"data: no {what} is marked in what the run learns from, and task {task} learns to "
+                f"find them; add documents with some{hint}"
+            )
+
+
+def _warn_of_silence(part: MixturePart, documents: Sequence[Annotated], task: Task) -> None:
+    """Tell of a file of ours in which nothing is marked of a kind: maybe nobody looked for it."""
+    own = [item.document for item in documents if not item.source]
+    if task != "joint" or not own or part.annotates != "both":
+        return
+    mentions = any(document.entities for document in own)
+    events = any(sentence.events for document in own for sentence in document.sentences)
+    for marked, kind, other in ((mentions, "entities", "events"), (events, "events", "entities")):
+        if not marked:
+            log.warning(
+                "%s: no %s are marked, and the run learns that there are none; where nobody "
+                "annotated them, say so: data.mixture: [{corpus: %s, annotates: %s}]",
+                part.corpus,
+                kind,
+                part.corpus,
+                other,
             )
 
 
@@ -123,22 +151,24 @@ def _spellings(
         yield careless, replace(settings, cleaning=(*settings.cleaning, "careless"))
 
 
-def _read(corpus: str, source: Path | None) -> Sequence[Annotated]:
-    documents = open_training(corpus, source=source)
+def _read(part: MixturePart, source: Path | None) -> Sequence[Annotated]:
+    documents = open_training(part.corpus, source=source)
     if not any(count_words(item.document.text) for item in documents):
-        raise DataError(f"{corpus}: no sentence to train on")
-    return documents
+        raise DataError(f"{part.corpus}: no sentence to train on")
+    entities, events = part.tells("entities"), part.tells("events")
+    return [replace(item, entities=entities, events=events) for item in documents]
 
 
 def _windows_of(
-    corpus: str, source: Path | None, tokenizer: Tokenizer, settings: ModelSettings
+    part: MixturePart, source: Path | None, tokenizer: Tokenizer, settings: ModelSettings
 ) -> Dataset:
     known_by = {
-        "corpus": corpus,
+        "corpus": part.corpus,
+        "annotates": part.annotates,
         "source": source,
         "tokenizer": tokenizer,
         "settings": settings,
-        "digest": _digest(_read(corpus, source)) + own_code(),
+        "digest": _digest(_read(part, source)) + own_code(),
     }
     try:
         return Dataset.from_generator(_cut, features=FEATURES, gen_kwargs=known_by)
@@ -147,10 +177,15 @@ def _windows_of(
 
 
 def _cut(
-    corpus: str, source: Path | None, tokenizer: Tokenizer, settings: ModelSettings, digest: str
+    corpus: str,
+    annotates: Annotation,
+    source: Path | None,
+    tokenizer: Tokenizer,
+    settings: ModelSettings,
+    digest: str,
 ) -> Iterator[Row]:
     """Yield windows. The digest, of data and code, is in the name that they are cached under."""
-    documents = _read(corpus, source)
+    documents = _read(MixturePart(corpus=corpus, annotates=annotates), source)
     for i in range(0, len(documents), TOGETHER):
         yield from training_rows(documents[i : i + TOGETHER], tokenizer, settings)
 

@@ -24,6 +24,7 @@ Schedule = Literal["linear", "cosine", "constant"]
 Keep = Literal["best", "mean"]
 Tracker = Literal["trackio", "tensorboard"]
 Opset = Literal[20, 23]
+Annotation = Literal["both", "entities", "events"]
 
 
 class Section(BaseModel):
@@ -39,6 +40,19 @@ class MixturePart(Section):
 
     corpus: str
     share: float = Field(1.0, gt=0, description="how often an epoch holds each of its windows")
+    annotates: Annotation = Field(
+        "both", description="what people annotated in a file of ours; the rest is unknown"
+    )
+
+    @model_validator(mode="after")
+    def _public_corpora_speak_for_themselves(self) -> Self:
+        if self.annotates != "both" and self.corpus.startswith(PREFIX):
+            raise ValueError(f"annotates: {self.corpus} has labels of its own; leave it out")
+        return self
+
+    def tells(self, kind: Literal["entities", "events"]) -> bool:
+        """Say whether its annotation is of a kind."""
+        return self.annotates in ("both", kind)
 
 
 class DataConfig(Section):

@@ -124,12 +124,15 @@ def _word_targets(
     for entity, reason in misfits:
         log.warning("%s: %r %s; left out", document.id, document.mention(entity), reason)
     tags, lengths = _begin_at_heard(targets, tokenized.silent)
+    unknown = np.full_like(tags, IGNORED)
+    if not item.source and not item.entities:
+        return unknown, unknown
     if not item.source:
         unsure = [entity for entity in mentions if document.is_unsure(entity)]
         tags[_reached(tokenized.words, unsure) & (tags == 0)] = label_sets().anything
         return tags, np.where(lengths < 0, IGNORED, lengths)
-    unknown = np.full_like(tags, IGNORED)  # mentions are whole tokens, whatever leads them
     annotated = bool(scheme().sources[item.source].entities)
+    # Mentions are whole tokens, whatever leads them.
     return label_sets().tag_set[item.source][tags] if annotated else unknown, unknown
 
 
@@ -159,7 +162,7 @@ def _begin_at_heard(targets: WordTags, silent: Bools) -> WordTags:
 def _event_targets(item: Annotated, sentence: Sentence, *, whole: bool) -> list[int]:
     """Return, for each type, 0 where the sentence does not report it, else 1 + its realis id."""
     names = scheme()
-    if not whole:
+    if not whole or not item.events:
         return [IGNORED] * len(names.events)
     if item.source:
         classes = names.sources[item.source].events

@@ -31,12 +31,15 @@ class Annotated:
     """A document to learn from, and how its annotation is to be read.
 
     ``source`` names the corpus whose labels it has, one of :attr:`Scheme.sources`; None: ours.
-    ``votes`` says of event classes of that corpus whether its sentence reports one.
+    ``votes`` says of event classes of that corpus whether its sentence reports one. Of our labels
+    ``entities`` and ``events`` say what was annotated; nothing is known of the other.
     """
 
     document: Document
     source: str | None = None
     votes: Mapping[str, bool] = field(default_factory=dict)
+    entities: bool = True
+    events: bool = True
 
 
 @dataclass(frozen=True)
