@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -253,3 +254,21 @@ def test_predict_reads_standard_input(model: str, encoding: str):
     row = json.loads(done.stdout)
     assert row["id"] == "stdin"
     assert row["coverage"] == 1.0
+
+
+def test_evaluate_tells_of_data_that_was_seen_and_of_what_is_withheld(
+    model: str, tiny_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    own = shutil.copytree(model, tmp_path / "model")
+    train, dev, test = (str(tiny_corpus / f"{name}.jsonl") for name in ("train", "dev", "test"))
+    for data in (train, dev, test):
+        assert run(["evaluate", str(own), data]) == 0
+        shown = capsys.readouterr()
+        assert ("these figures are on data that training or" in shown.err) == (data != test), data
+        assert "withheld" not in shown.out
+    assert run(["calibrate", str(own), test, "--max-risk", "0.2"]) == 0
+    capsys.readouterr()
+    assert run(["evaluate", str(own), test]) == 0
+    shown = capsys.readouterr()
+    assert "withheld: entities below" in shown.out
+    assert "these figures are on data that training or" in shown.err

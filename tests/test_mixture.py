@@ -434,3 +434,13 @@ def test_a_run_has_examples_of_what_it_learns_to_find(
             check_taught(windows, task)
     else:
         check_taught(windows, task)
+
+
+def test_documents_of_two_files_and_a_test_file_that_is_not_here_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    one = marked(tmp_path / "one.jsonl")
+    other = marked(tmp_path / "other.jsonl", event=False)
+    check_corpora(config((other, 1.0), train=one))
+    assert f"{other}: holds document 'a' of {one} too; it is learnt twice" in caplog.text
+    assert "data.test: test.jsonl is not here" in caplog.text

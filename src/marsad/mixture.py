@@ -2,10 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +51,28 @@ def check_corpora(data: DataConfig) -> dict[str, str]:
         ConfigError: a file of ours holds a document that the run is chosen or scored on.
         DataError: one is missing, has an error or holds no sentence.
     """
+    if not data.test.startswith(PREFIX) and not Path(data.test).is_file():
+        log.warning(
+            "data.test: %s is not here, so whether the run learns from its documents cannot be "
+            "told",
+            data.test,
+        )
     read = {part.corpus: _read(part, data.corpora) for part in data.parts}
+    _warn_of_copies({name: own for name, own in read.items() if not name.startswith(PREFIX)})
     for corpus, annotated in read.items():
         if not corpus.startswith(PREFIX):
             _refuse_held_out([item.document for item in annotated], corpus, data)
     return {corpus: _digest(annotated) for corpus, annotated in read.items()}
+
+
+def _warn_of_copies(read: Mapping[str, Sequence[Annotated]]) -> None:
+    """Tell of documents that two files of ours hold: what they say of them may differ."""
+    for (one, first), (other, second) in combinations(read.items(), 2):
+        shared = find_shared([i.document for i in second], [i.document for i in first])
+        if shared and VOTES not in shared.meta:
+            log.warning(
+                "%s: holds document %r of %s too; it is learnt twice", other, shared.id, one
+            )
 
 
 def _refuse_held_out(documents: Sequence[Document], corpus: str, data: DataConfig) -> None:

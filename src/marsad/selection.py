@@ -8,8 +8,9 @@ and each group gives one (Nguyen and Smeulders 2004, "Active Learning Using Pre-
 
 import random
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,8 @@ from marsad.corpus import words_of
 from marsad.decisions import Judgement
 from marsad.document import Document
 from marsad.labels import scheme
+
+T = TypeVar("T")
 
 _CANDIDATES = 4  # times as many of the least sure are grouped as are wanted
 # More texts than that are grouped by so many directions of their words (latent semantic analysis,
@@ -68,10 +71,11 @@ def select(pool: Iterable[Candidate], count: int, *, seed: int) -> list[Candidat
 
     Args:
         pool: at least one document.
-        count: so many, or all there are.
+        count: so many, or all there are; of several with the same words one counts.
         seed: of the grouping.
     """
-    nearest = _copies_last(sorted(pool, key=lambda own: -own.uncertainty))[: _CANDIDATES * count]
+    ranked = sorted(pool, key=lambda own: -own.uncertainty)
+    nearest = _once(ranked, key=lambda own: own.document)[: _CANDIDATES * count]
     if len(nearest) <= count:
         return nearest
     groups = _group([own.document.text for own in nearest], count, seed)
@@ -81,15 +85,12 @@ def select(pool: Iterable[Candidate], count: int, *, seed: int) -> list[Candidat
     return [nearest[place] for place in chosen]
 
 
-def _copies_last(ranked: Sequence[Candidate]) -> list[Candidate]:
-    """Return candidates with those behind whose words stand in one before."""
-    known: set[str] = set()
-    first, again = list[Candidate](), list[Candidate]()
-    for own in ranked:
-        words = words_of(own.document)
-        (again if words in known else first).append(own)
-        known.add(words)
-    return first + again
+def _once(given: Iterable[T], *, key: Callable[[T], Document]) -> list[T]:
+    """Return the first of all whose documents have the same words."""
+    first: dict[str, T] = {}
+    for own in given:
+        first.setdefault(words_of(key(own)), own)
+    return [*first.values()]
 
 
 def _group(texts: Sequence[str], count: int, seed: int) -> list[int]:
@@ -106,4 +107,5 @@ def _group(texts: Sequence[str], count: int, seed: int) -> list[int]:
 
 def select_by_chance(documents: Sequence[Document], count: int, *, seed: int) -> list[Document]:
     """Return documents drawn at random, as a control of what selecting buys."""
-    return random.Random(seed).sample(list(documents), min(count, len(documents)))
+    once = _once(documents, key=lambda own: own)
+    return random.Random(seed).sample(once, min(count, len(once)))

@@ -247,13 +247,29 @@ def test_what_a_tool_keeps_besides_goes_into_meta(tmp_path: Path, name: str):
         assert document.meta == {"source": "wire", "model": "gpt-4", "sentences": 2, "page": 3}
 
 
+def test_labelstudio_tasks_that_nobody_annotated_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    tasks = [{"data": {"text": TEXT}}, {"data": {"text": TEXT}, "annotations": [{"result": []}]}]
+    (document,) = FORMATS["labelstudio"].read(write(tmp_path / "export.json", tasks))
+    assert document.id == "export-2"
+    assert "left out 1 tasks that nobody has annotated" in caplog.text
+
+
+def test_doccanos_marks_are_not_dropped_as_prodigys(tmp_path: Path):
+    task = {"id": 1, "text": TEXT, "label": [[12, 16, "GPE"]]}
+    with pytest.raises(DataError, match="marks as doccano has them; give --from doccano"):
+        list(FORMATS["prodigy"].read(write(tmp_path / "export.jsonl", json.dumps(task))))
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        ({"data": {"text": TEXT}}, "0 annotations or predictions"),
-        ({"data": {"text": TEXT}, "annotations": [{"result": []}] * 2}, "2 annotations"),
+        ({"data": {"text": TEXT}, "annotations": [{"result": []}] * 2}, "2 annotations or "),
+        ({"data": {"body": TEXT}}, "no `data.text`; name the field of the texts `text`"),
+        ({"text": TEXT, "label": []}, "no `data`; export as JSON, not as JSON-MIN"),
         ({"data": {"text": TEXT}, "predictions": [3]}, "not a task"),
-        ({"data": {}, "annotations": [{"result": []}]}, "needs a string `id` and a string `text`"),
+        ({"data": {}, "annotations": [{"result": []}]}, "no `data.text`"),
         (
             {"data": {"text": TEXT}, "annotations": [{"result": [{"type": "relation"}]}]},
             "a result of the type relation",

@@ -10,6 +10,7 @@ from marsad.errors import ConfigError
 
 if TYPE_CHECKING:
     from marsad.benchmarks import Benchmark
+    from marsad.calibration import Calibration
     from marsad.metrics import StressReport
     from marsad.model_folder import ModelFolder
     from marsad.scoring import Ruler
@@ -76,6 +77,7 @@ def evaluate(
     show_trust(evaluation.trust)
     if system.is_dir():
         record(ModelFolder(system), evaluation)
+        _warn(ModelFolder(system), data, answers.calibration)
     stressed = _stress(ModelFolder(system), benchmark, file) if stress else None
     if report:
         write_report(
@@ -114,6 +116,23 @@ def _check_options(
         raise ConfigError(f"{data}: --examples would copy the corpus into the card; name a file")
     if stress and data.startswith(PREFIX):
         raise ConfigError(f"{data}: --stress rewrites texts under our own labels; name a file")
+
+
+def _warn(folder: "ModelFolder", data: str, calibration: "Calibration | None") -> None:
+    """Tell of figures that are kinder than the model's, and of answers that it withheld."""
+    from marsad.card_writing import SEEN, seen_before
+    from marsad.config import load_config
+
+    if folder["run"].exists() and seen_before(
+        load_config(folder["run"]), [calibration] if calibration else [], [data]
+    ):
+        typer.echo(f"marsad: {data}: these figures {SEEN}", err=True)
+    if calibration and (calibration.abstain.entities or calibration.abstain.events):
+        levels = calibration.abstain
+        typer.echo(
+            f"withheld: entities below {levels.entities:.3f}, events below {levels.events:.3f}; "
+            "what is withheld counts as missed"
+        )
 
 
 def _stress(folder: "ModelFolder", benchmark: "Benchmark", file: str | None) -> "StressReport":

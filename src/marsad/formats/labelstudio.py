@@ -56,11 +56,12 @@ def write(documents: Iterable[Document], path: Path) -> None:
 
 
 def read(path: Path) -> Iterator[Placed]:
-    """Yield the documents of an export, less those that whoever should annotate them skipped.
+    """Yield the documents of an export, less those that nobody annotated.
 
     Raises:
-        DataError: the file is not an array of tasks, or a task has not one annotation (or, without
-            any, one prediction), results of other types, or offsets that disagree with its text.
+        DataError: the file is not an array of tasks, or a task has several annotations (or, without
+            any, several predictions), no text, results of other types, or offsets that disagree
+            with its text.
     """
     try:
         tasks = json.loads(read_text(path))
@@ -72,15 +73,21 @@ def read(path: Path) -> Iterator[Placed]:
         raise DataError(f"{path}: JSON that cannot be read ({error}); mend it") from None
     if not isinstance(tasks, list):
         raise DataError(f"{path}: not an array of tasks; export as JSON, not as JSON-MIN or CSV")
-    skipped = unseen = 0
+    skipped = empty = unseen = 0
     for number, task in enumerate(tasks, start=1):
         where = f"{path}: task {number}"
         try:
             if _was_skipped(task):
                 skipped += 1
                 continue
+            if not task.get("annotations") and not task.get("predictions"):
+                _check_task(task)
+                empty += 1
+                continue
             unseen += not task.get("annotations")
             record = _record(task, f"{path.stem}-{number}")
+        except _Unfit as error:
+            raise DataError(f"{where}: {error}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{where}: not a task of such a project ({error!r}); mend it") from None
         yield place(record, where)
@@ -94,6 +101,8 @@ def read(path: Path) -> Iterator[Placed]:
         )
     if skipped:
         log.warning("%s: left out %d tasks that were skipped", path, skipped)
+    if empty:
+        log.warning("%s: left out %d tasks that nobody has annotated", path, empty)
 
 
 def labelstudio_config() -> str:
@@ -162,12 +171,29 @@ def _was_skipped(task: Any) -> bool:  # noqa: ANN401
     return bool(annotations) and all(a.get("was_cancelled") for a in annotations)
 
 
+class _Unfit(Exception):  # noqa: N818
+    """Says what a task lacks, and how to export it."""
+
+
+def _check_task(task: Any) -> None:  # noqa: ANN401
+    """Refuse what is no task, or one without a text.
+
+    Raises:
+        _Unfit: it is.
+    """
+    if "data" not in task:
+        raise _Unfit("no `data`; export as JSON, not as JSON-MIN")
+    if not isinstance(task["data"].get("text"), str):
+        raise _Unfit("no `data.text`; name the field of the texts `text`")
+
+
 def _record(task: Any, default_id: str) -> Record:  # noqa: ANN401
+    _check_task(task)
     data = task["data"]
     annotations = [a for a in task.get("annotations", ()) if not a.get("was_cancelled")]
     marks = annotations or task.get("predictions", ())
     if len(marks) != 1:
-        raise ValueError(f"{len(marks)} annotations or predictions, where one is wanted")
+        raise _Unfit(f"{len(marks)} annotations or predictions; leave the one that counts")
     id_ = next((own for own in (data.get("id"), task.get("id")) if own is not None), default_id)
     own = {name: data[name] for name in ("text", *EXTRAS) if name in data}
     rest = {name: value for name, value in data.items() if name not in {*own, "id"}}

@@ -64,6 +64,8 @@ def read(path: Path) -> Iterator[Placed]:
                 f"{where}: the answer is {answer!r}, so this is no document; "
                 "export with `prodigy db-out NAME --answer accept`"
             )
+        if "spans" not in task and isinstance(task.get("label"), list):
+            raise DataError(f"{where}: marks as doccano has them; give --from doccano")
         try:
             record = _record(task, f"{path.stem}-{number}")
         except (TypeError, AttributeError) as error:
