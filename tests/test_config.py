@@ -36,6 +36,7 @@ def test_complete_configuration_reads_back(tmp_path: Path):
         ("data.test=data/corpus/train.jsonl", "data: test: data/corpus/train.jsonl is learnt"),
         ("data.mixture=[{corpus: data/corpus/train.jsonl}]", "a corpus is given twice"),
         ("name.sub=3", "'name' is no section"),
+        ("epochs=3", "unknown key 'epochs' (did you mean 'train.epochs'?)"),
         ("name=2026-99-99", "the value is not YAML: month must be in 1..12"),
         (f"seed={'9' * 5000}", "the value is not YAML: Exceeds the limit"),
         (f"seed={'[' * 5000}", "the value is not YAML: maximum recursion depth"),

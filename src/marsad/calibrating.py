@@ -29,7 +29,7 @@ from marsad.calibration import (
 from marsad.config import RunConfig, load_config
 from marsad.corpus import find_shared, read_corpus
 from marsad.decisions import Judgement, decide_types
-from marsad.document import Document
+from marsad.document import VOTES, Document
 from marsad.errors import ConfigError, DataError, ModelError
 from marsad.labels import scheme
 from marsad.metrics import read_metrics, write_metrics
@@ -207,7 +207,8 @@ def _check_apart(gold: Sequence[Document], data: Path, run: RunConfig) -> None:
     """
     for part in run.data.parts:
         learnt = read_corpus(Path(part.corpus)) if Path(part.corpus).is_file() else []
-        if found := find_shared(gold, learnt):
+        annotated = [own for own in learnt if VOTES not in own.meta]  # and not labelled by models
+        if found := find_shared(gold, annotated):
             raise ConfigError(
                 f"{data}: the model was trained on document {found.id!r}, of {part.corpus}; "
                 "calibrate on other documents"

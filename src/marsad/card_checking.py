@@ -49,7 +49,7 @@ def _without(corpora: Sequence[str], card: str, data: Set[str]) -> list[str]:
     """
     if not corpora:
         return card.splitlines()
-    openings = tuple(f"- `{corpus}`" for corpus in corpora)
+    openings = tuple(f"- `{named(corpus)}`" for corpus in corpora)
     lines = (line for line in card.splitlines() if not line.startswith(openings))
     return [*filter(None, (_unflagged(line, data) for line in lines))]
 

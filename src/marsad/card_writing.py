@@ -12,7 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from marsad.benchmarks.overlaps import share_texts
 from marsad.benchmarks.provenance import licence_asked, provenance
 from marsad.benchmarks.teaching import teach_realis, teaching_of_entities, teaching_of_events
-from marsad.calibration import Calibration, Curve, read_calibration
+from marsad.calibration import (
+    CHECKPOINT,
+    Calibration,
+    Curve,
+    read_calibration,
+    read_calibrations,
+)
 from marsad.card import LIMITS, USES
 from marsad.card_tables import (
     FIGURES,
@@ -134,7 +140,7 @@ def _calibration(folder: ModelFolder) -> Calibration:
 
 
 def _read_otherwise(folder: ModelFolder, metrics: Metrics) -> dict[str, Calibration]:
-    """Return the calibrations, by name, of other files that figures were read with."""
+    """Return the calibrations of other files that figures were read with, by the files' names."""
     roles = {name: role for role, name in folder.FILES.items()}
     kinds: tuple[Mapping[str, Evaluation | SeedReport | StressReport], ...] = (
         metrics.evaluations,
@@ -144,7 +150,11 @@ def _read_otherwise(folder: ModelFolder, metrics: Metrics) -> dict[str, Calibrat
     names = dict.fromkeys(own.read_with for kind in kinds for own in kind.values())
     default = _read_by_default(folder)
     others = {name: roles[name] for name in names if roles.get(name, default) != default}
-    return {name: read_calibration(folder, role) for name, role in others.items()}
+    if not others:
+        return {}
+    known = read_calibrations(folder)
+    found = {name: known.get(role, known.get(CHECKPOINT)) for name, role in others.items()}
+    return {name: own for name, own in found.items() if own}
 
 
 def _read_by_default(folder: ModelFolder) -> str | None:

@@ -4,7 +4,7 @@ Unknown keys are errors that name the nearest known key. ``marsad train CONFIG k
 overrides single keys with the same checks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args
 
@@ -191,10 +191,10 @@ def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
     first, *rest = error.errors()
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        problem = (
-            f"unknown key {key!r}"
-            f"{did_you_mean(str(first['loc'][-1]), _keys_beside(first['loc'], kind))}"
-        )
+        name = str(first["loc"][-1])
+        elsewhere = [own for own in _all_keys(kind) if own.rpartition(".")[2] == name]
+        near = did_you_mean(name, _keys_beside(first["loc"], kind))
+        problem = f"unknown key {key!r}{near or did_you_mean(key, elsewhere, alike=0.0)}"
     elif first["type"] == "missing":
         problem = f"key {key!r} is missing"
     elif first["type"] == "value_error":  # a check of ours, of a whole section or run
@@ -210,6 +210,14 @@ def _keys_beside(location: tuple[int | str, ...], section: type[BaseModel]) -> l
         field = section.model_fields.get(str(part))  # none of an index or a key of a mapping
         section = (_section_in(field.annotation) if field else None) or section
     return list(section.model_fields)
+
+
+def _all_keys(section: type[BaseModel], above: str = "") -> Iterator[str]:
+    """Yield the keys of a section and of those inside it, by their paths."""
+    for name, field in section.model_fields.items():
+        yield f"{above}{name}"
+        if inside := _section_in(field.annotation):
+            yield from _all_keys(inside, f"{above}{name}.")
 
 
 def _section_in(annotation: object) -> type[BaseModel] | None:

@@ -39,7 +39,10 @@ class MissingExtraError(MarsadError):
         super().__init__(f"{package} is not installed; run: pip install 'marsad[{extra}]'")
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the nearest known word, or the empty string."""
-    nearest = get_close_matches(word, list(known), n=1)
+def did_you_mean(word: str, known: Iterable[str], *, alike: float = 0.6) -> str:
+    """Return `` (did you mean 'x'?)`` for the nearest known word, or the empty string.
+
+    ``alike`` is how near it must be, of 1.
+    """
+    nearest = get_close_matches(word, list(known), n=1, cutoff=alike)
     return f" (did you mean {nearest[0]!r}?)" if nearest else ""

@@ -57,6 +57,7 @@ def _resource_problem(error: Exception, sparing: str) -> str | None:
         return "the disk is full; free some space and run the same command again"
     if "No working C++ compiler" in text:
         return "train.compile: no C++ compiler is on this machine; install one, or set it to false"
-    if isinstance(error, distributed.DistError) or any(sign in text for sign in _PEER_GONE):
+    alone = isinstance(error, RuntimeError) and any(sign in text for sign in _PEER_GONE)
+    if alone or isinstance(error, distributed.DistError):
         return "another process of the run ended; its own lines say why"
     return None

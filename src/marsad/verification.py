@@ -131,6 +131,8 @@ def _check(
     except MarsadError as error:
         return Check(name, str(error), again=True)
     about = f"{name}, {len(drawn.documents)} of {len(benchmark.documents)} {benchmark.unit}"
+    if sample is not None or tolerance:
+        about += "; not its trust, mistakes and parts"
     if problem := _misstated(name, own, again, benchmark):
         pass
     elif again.data_sha256 != own.data_sha256:

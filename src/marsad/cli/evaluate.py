@@ -1,5 +1,6 @@
 """``marsad evaluate``."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,10 +124,10 @@ def _warn(folder: "ModelFolder", data: str, calibration: "Calibration | None") -
     from marsad.card_writing import SEEN, seen_before
     from marsad.config import load_config
 
-    if folder["run"].exists() and seen_before(
-        load_config(folder["run"]), [calibration] if calibration else [], [data]
-    ):
-        typer.echo(f"marsad: {data}: these figures {SEEN}", err=True)
+    with contextlib.suppress(ConfigError):  # of a version that knew other keys
+        fitted = [calibration] if calibration else []
+        if folder["run"].exists() and seen_before(load_config(folder["run"]), fitted, [data]):
+            typer.echo(f"marsad: {data}: these figures {SEEN}", err=True)
     if calibration and (calibration.abstain.entities or calibration.abstain.events):
         levels = calibration.abstain
         typer.echo(

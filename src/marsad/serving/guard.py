@@ -109,9 +109,11 @@ class Guard:
                 503, f"not answered within {self.limits.seconds:g} s; send less at a time"
             )
         finally:
-            if whole:  # this returns once the client has taken the rest, or is given up
-                await send({"type": "http.response.body", "body": b""})
-            self.held -= body.size
+            try:
+                if whole:  # this returns once the client has taken the rest, or is given up
+                    await send({"type": "http.response.body", "body": b""})
+            finally:
+                self.held -= body.size
         if body.refused == 413:
             late = answer(
                 413, f"the body has more than {self.limits.body:,} bytes; send less at a time"
