@@ -1,5 +1,6 @@
 """Several processes, or a batch in parts, learn what one process learns from the batch at once."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -149,6 +150,42 @@ def test_torchrun_learns_what_one_process_does(config: RunConfig, alone: Path):
     ended = launch("torchrun", *options, "train/fit_model.py", str(written(config)))
     assert ended.code == 0, ended.stderr
     assert_close(config.output, alone)
+
+
+# What was registered first runs last as Python ends.
+WATCHED = """
+import atexit
+import os
+import sys
+from pathlib import Path
+
+
+def show():
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    own = " ".join(name for name in names if "gloo" in name)
+    os.write(2, f"at the end: {own}\\n".encode())  # at once, for processes share it
+
+
+atexit.register(show)
+
+from marsad.cli import run
+
+code = run(["train", *sys.argv[1:]])
+show()
+sys.exit(code)
+"""
+
+
+def test_no_thread_of_the_group_outlives_a_run(config: RunConfig, tmp_path: Path):
+    """One that outlives Python aborts the process, now and then."""
+    script = tmp_path / "watched.py"
+    script.write_text(WATCHED, encoding="utf-8")
+    options = ("--nproc-per-node", str(PROCESSES), "--master-port", str(free_port()))
+    ended = launch("torchrun", *options, str(script), str(written(config)))
+    assert ended.code == 0, ended.stderr
+    ends = re.findall(r"at the end:(.*)", ended.stderr)
+    assert len(ends) == 2 * PROCESSES
+    assert sum("gloo" in names for names in ends) == PROCESSES  # before, and no more afterwards
 
 
 def test_processes_may_part_their_share_again(config: RunConfig, alone: Path):

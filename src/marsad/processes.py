@@ -1,6 +1,7 @@
 """The processes that share a run, as ``torchrun`` or ``accelerate launch`` started them."""
 
 import atexit
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -33,6 +34,7 @@ def _leave() -> None:
     Were Python gone when it lets go of it, the process would be aborted after all its work.
     """
     if distributed.is_initialized() and distributed.get_backend() == "gloo":
+        gc.collect()  # a model that was trained holds the group, and is held by itself
         distributed.destroy_process_group()
 
 
