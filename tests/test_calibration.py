@@ -33,7 +33,7 @@ from marsad.calibration import (
     write_calibration,
 )
 from marsad.config import RunConfig
-from marsad.decisions import Judgement
+from marsad.decisions import Judgement, withhold
 from marsad.document import Document, Entity, Event, Sentence
 from marsad.errors import ConfigError, DataError, ModelError
 from marsad.labels import scheme
@@ -306,6 +306,16 @@ def test_what_is_too_uncertain_is_withheld_and_counted():
     sure = judgement(document, events).decide(Calibration(abstain=Abstention(entities=0.2)))
     assert (len(sure.entities), sure.warnings) == (2, ("odd",))
     assert sum(len(s.events) for s in sure.sentences) == 3
+
+
+@pytest.mark.parametrize(
+    ("score", "level", "kept"),
+    [(0.71234, 0.71234, True), (0.89996, 0.9, True), (0.8999, 0.9, False), (0.99996, 1.0, False)],
+)
+def test_what_is_withheld_is_what_the_records_score_says(score: float, level: float, kept: bool):
+    document = Document("a", "درعا", entities=(Entity(0, 4, "GPE", score),))
+    calibration = Calibration(abstain=Abstention(entities=level))
+    assert bool(withhold(document, calibration).entities) == kept
 
 
 @pytest.mark.parametrize("level", [-0.1, 1.1, float("nan")])

@@ -37,6 +37,8 @@ def test_complete_configuration_reads_back(tmp_path: Path):
         ("data.mixture=[{corpus: data/corpus/train.jsonl}]", "a corpus is given twice"),
         ("name.sub=3", "'name' is no section"),
         ("epochs=3", "unknown key 'epochs' (did you mean 'train.epochs'?)"),
+        ("gamma_negative=3", "(did you mean 'loss.asymmetric.gamma_negative'?)"),
+        ("share=3", "unknown key 'share'"),
         ("name=2026-99-99", "the value is not YAML: month must be in 1..12"),
         (f"seed={'9' * 5000}", "the value is not YAML: Exceeds the limit"),
         (f"seed={'[' * 5000}", "the value is not YAML: maximum recursion depth"),
@@ -54,16 +56,6 @@ def test_an_asymmetric_loss_leaves_no_place_for_the_focal_one():
     load_config(JOINT, overrides=both)  # one for tags, one for types
     with pytest.raises(ConfigError, match=r"loss\.focal_gamma: asymmetric takes its place"):
         load_config(JOINT.with_name("events.yaml"), overrides=both)
-
-
-@pytest.mark.parametrize(
-    ("task", "key", "other"), [("joint", "event", "ner"), ("joint", "entity", "events")]
-)
-def test_what_a_task_learns_has_a_weight(task: str, key: str, other: str):
-    overrides = (f"task={task}", f"loss.{key}_weight=0")
-    with pytest.raises(ConfigError, match=rf"loss\.{key}_weight: 0 .*or set task: {other}"):
-        load_config(JOINT, overrides=overrides)
-    load_config(JOINT, overrides=("task=ner", "loss.event_weight=0"))
 
 
 def test_file_that_is_no_mapping_is_refused(tmp_path: Path):

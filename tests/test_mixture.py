@@ -407,7 +407,8 @@ def test_a_file_without_one_event_or_mention_is_told_of(
 ):
     corpus = marked(tmp_path / "own.jsonl", entity=entity, event=event)
     load_windows(config(train=corpus), tokenizer, replace(SETTINGS, task=task))
-    assert (said in caplog.text) if said else not caplog.text
+    assert said in caplog.text
+    assert ("are marked" in caplog.text) == bool(said)
     if said:
         annotates = "entities" if entity else "events"
         assert f"data.mixture: [{{corpus: {corpus}, annotates: {annotates}}}]" in caplog.text
@@ -437,10 +438,15 @@ def test_a_run_has_examples_of_what_it_learns_to_find(
 
 
 def test_documents_of_two_files_and_a_test_file_that_is_not_here_are_told_of(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tokenizer: Tokenizer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     one = marked(tmp_path / "one.jsonl")
     other = marked(tmp_path / "other.jsonl", event=False)
-    check_corpora(config((other, 1.0), train=one))
+    load_windows(config((other, 1.0), train=one), tokenizer, SETTINGS)
     assert f"{other}: holds document 'a' of {one} too; it is learnt twice" in caplog.text
     assert "data.test: test.jsonl is not here" in caplog.text
+    caplog.clear()
+    parts = [{"corpus": c, "annotates": a} for c, a in ((one, "events"), (other, "entities"))]
+    data = DataConfig.model_validate({"dev": "d", "test": one + "l", "mixture": parts})
+    load_windows(data, tokenizer, SETTINGS)  # each is learnt once
+    assert "learnt twice" not in caplog.text

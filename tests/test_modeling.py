@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from marsad.config import RunConfig
 from marsad.encoders.loading import load_encoder
 from marsad.errors import ModelError
 from marsad.labels import SCHEME_FILE, scheme
-from marsad.model_folder import ModelFolder, ModelSettings, read_settings
+from marsad.model_folder import ARCHITECTURE, ModelFolder, ModelSettings, read_settings
 from marsad.modeling import MarsadModel, load_model, plain_names, save_model, without_pooler
+from marsad.sections import ModelConfig
 from marsad.training import model_settings
 
 
@@ -95,10 +97,23 @@ def test_entity_model_is_a_plain_token_classifier(
     assert torch.allclose(logits, model(*batch)["tags"], atol=1e-5)
 
 
-def test_a_family_with_more_layers_on_tokens_has_no_plain_entity_model():
-    with torch.device("meta"):
-        encoder = ModernBertModel(ModernBertConfig(num_hidden_layers=1))
-    assert plain_names("ner", encoder) is None
+def test_a_family_with_more_layers_on_tokens_is_saved_as_our_own(
+    run_config: RunConfig, batch: tuple[torch.Tensor, ...], tmp_path: Path
+):
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32}
+    special = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+    config = ModernBertConfig(vocab_size=2000, num_hidden_layers=1, **sizes, **special)
+    _, settings = build(run_config, task="ner")
+    model = MarsadModel(ModernBertModel(config), "ner", ModelConfig()).eval()
+    folder = saved(model, settings, tmp_path / "model")
+    assert json.loads(folder["config"].read_text())["architectures"] == [ARCHITECTURE]
+    assert not folder["heads"].exists()
+    again = load_model(folder, settings)
+    assert torch.equal(again(*batch)["tags"], model(*batch)["tags"])
+    # As it was saved before, under a name of transformers' that has more layers.
+    names = plain_names("ner", model.encoder)
+    assert names is not None
+    assert names.architecture == "ModernBertForTokenClassification"
 
 
 def test_event_model_is_a_plain_sequence_classifier(

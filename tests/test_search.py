@@ -31,7 +31,7 @@ from tests.runs import file_of, killed_in, lines_of_first_epoch
 
 SPACE = {
     "train.learning_rate": {"low": 1e-5, "high": 1e-1, "log": True},
-    "loss.event_weight": {"low": 0.01, "high": 2.0},
+    "loss.event_weight": {"low": 0.0, "high": 2.0},
     "loss.asymmetric": [None, {"gamma_negative": 2.0}],
     "train.batch_size": {"low": 1, "high": 4},
 }

@@ -56,6 +56,17 @@ def corpora(tmp_path: Path) -> Path:
             "them; add documents with some, or set task: ner",
         ),
         (
+            {"loss.event_weight": 0},
+            ConfigError,
+            "loss.event_weight: 0 teaches nothing of what task joint learns; raise it, or set "
+            "task: ner",
+        ),
+        (
+            {"task": "ner", "loss.entity_weight": 0},
+            ConfigError,
+            "loss.entity_weight: 0 teaches nothing of what task ner learns; raise it",
+        ),
+        (
             {"loss.class_balance": 0.9, "data.mixture": [{"corpus": "public:wojood"}]},
             ConfigError,
             "loss.class_balance: the labels of public:wojood do not say how often ours occur; ",

@@ -6,6 +6,7 @@ from difflib import unified_diff
 from itertools import islice
 from pathlib import Path
 
+from marsad.calibration import read_calibrations
 from marsad.card_tables import named
 from marsad.card_writing import SEEN, card_text
 from marsad.config import load_config
@@ -21,19 +22,22 @@ _FLAGGED = re.compile(rf"> Figures on (.*?) {SEEN}\. ?(.*)")
 def check_card(folder: ModelFolder) -> list[str]:
     """Compare the card with what the record makes, and return what could not be compared.
 
-    What it says of files that it was learnt from cannot be told where these are not; which figures
-    are on texts of theirs cannot either. The files are returned.
+    What it says of files that it was learnt from cannot be told where these are not. Which figures
+    are on texts that were seen cannot where any file is not that it would have to be told from. The
+    files are returned.
 
     Raises:
         MarsadError: it is another card, or there is none, or no record.
     """
     run = load_config(folder.require("run", "take the folder anew"))
     path = folder.require("card", "write it with `marsad card write`")
-    files = [part.corpus for part in run.data.parts if not part.corpus.startswith(PREFIX)]
-    gone = [corpus for corpus in files if not Path(corpus).exists()]
     written = read_text(path)
     metrics = read_metrics(folder)
-    data = {named(own) for own in (*metrics.evaluations, *metrics.seeds, *metrics.stress)}
+    scored = [*metrics.evaluations, *metrics.seeds, *metrics.stress]
+    fitted_on = [own.fitted_on for own in read_calibrations(folder).values() if own.fitted_on]
+    files = (*(part.corpus for part in run.data.parts), run.data.dev, *fitted_on, *scored)
+    gone = [f for f in dict.fromkeys(files) if not f.startswith(PREFIX) and not Path(f).exists()]
+    data = {named(own) for own in scored}
     made = card_text(folder)
     _compare(_without(gone, written, data), _without(gone, made, data), path)
     return gone
@@ -43,7 +47,7 @@ def _without(corpora: Sequence[str], card: str, data: Set[str]) -> list[str]:
     """Return the lines of a card but what corpora would have to be here for.
 
     Args:
-        corpora: files that are gone.
+        corpora: files that are gone, learnt from or not.
         card: the card.
         data: names of all that the card has figures on, as it shows them.
     """

@@ -6,7 +6,8 @@ overrides single keys with the same checks.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_args
+from types import UnionType
+from typing import Any, Self, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import (
@@ -80,16 +81,6 @@ class RunConfig(Section):
             if self.model.crf and getattr(self.loss, key):
                 raise ValueError(
                     f"loss.{key}: does not reach the tags of a CRF; set it to 0, or drop model.crf"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _what_the_task_learns_has_a_weight(self) -> Self:
-        for key, other in (("entity_weight", "events"), ("event_weight", "ner")):
-            if self.task != other and not getattr(self.loss, key):
-                hint = f", or set task: {other}" if self.task == "joint" else ""
-                raise ValueError(
-                    f"loss.{key}: 0 teaches nothing of what task {self.task} learns; raise it{hint}"
                 )
         return self
 
@@ -216,7 +207,8 @@ def _all_keys(section: type[BaseModel], above: str = "") -> Iterator[str]:
     """Yield the keys of a section and of those inside it, by their paths."""
     for name, field in section.model_fields.items():
         yield f"{above}{name}"
-        if inside := _section_in(field.annotation):
+        one = get_origin(field.annotation) in (None, Union, UnionType)  # not of many
+        if one and (inside := _section_in(field.annotation)):
             yield from _all_keys(inside, f"{above}{name}.")
 
 

@@ -148,4 +148,6 @@ def withhold(document: Document, calibration: Calibration) -> Document:
 
 
 def _sure(score: float | None, level: float) -> bool:
-    return score is None or round(score, SCORE_DIGITS) >= level  # as a record shows it
+    if score is None or level >= 1:
+        return score is None or score >= level
+    return round(score, SCORE_DIGITS) >= round(level, SCORE_DIGITS)  # as a record shows it

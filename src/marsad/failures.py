@@ -20,7 +20,7 @@ _DISK_FULL = (
     "inline_container.cc",
 )
 # How gloo puts it when it is left alone.
-_PEER_GONE = ("Connection closed by peer", "Connection reset by peer", "gloo/transport")
+_PEER_GONE = ("Connection closed by peer", "Connection reset by peer")
 # What spares memory in ``marsad train``.
 _SPARING = (
     "lower train.batch_size or window.max_tokens, raise train.accumulate, "
@@ -57,7 +57,14 @@ def _resource_problem(error: Exception, sparing: str) -> str | None:
         return "the disk is full; free some space and run the same command again"
     if "No working C++ compiler" in text:
         return "train.compile: no C++ compiler is on this machine; install one, or set it to false"
-    alone = isinstance(error, RuntimeError) and any(sign in text for sign in _PEER_GONE)
-    if alone or isinstance(error, distributed.DistError):
+    return _problem_of_processes(error, text) if isinstance(error, RuntimeError) else None
+
+
+def _problem_of_processes(error: RuntimeError, text: str) -> str | None:
+    if any(sign in text for sign in _PEER_GONE):
         return "another process of the run ended; its own lines say why"
+    if "EADDRINUSE" in text:
+        return "the port at which the processes meet is taken; name another by --master-port"
+    if isinstance(error, distributed.DistError) or "gloo" in text:
+        return f"the processes of the run cannot meet ({text.strip().splitlines()[0]})"
     return None

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations, product
@@ -51,27 +51,37 @@ def check_corpora(data: DataConfig) -> dict[str, str]:
         ConfigError: a file of ours holds a document that the run is chosen or scored on.
         DataError: one is missing, has an error or holds no sentence.
     """
-    if not data.test.startswith(PREFIX) and not Path(data.test).is_file():
-        log.warning(
-            "data.test: %s is not here, so whether the run learns from its documents cannot be "
-            "told",
-            data.test,
-        )
     read = {part.corpus: _read(part, data.corpora) for part in data.parts}
-    _warn_of_copies({name: own for name, own in read.items() if not name.startswith(PREFIX)})
     for corpus, annotated in read.items():
         if not corpus.startswith(PREFIX):
             _refuse_held_out([item.document for item in annotated], corpus, data)
     return {corpus: _digest(annotated) for corpus, annotated in read.items()}
 
 
-def _warn_of_copies(read: Mapping[str, Sequence[Annotated]]) -> None:
-    """Tell of documents that two files of ours hold: what they say of them may differ."""
-    for (one, first), (other, second) in combinations(read.items(), 2):
-        shared = find_shared([i.document for i in second], [i.document for i in first])
-        if shared and VOTES not in shared.meta:
+def _warn(data: DataConfig, task: Task) -> None:
+    """Tell of what may be wrong with the corpora, and need not be."""
+    if not data.test.startswith(PREFIX) and not Path(data.test).is_file():
+        log.warning(
+            "data.test: %s is not here, so whether the run learns from its documents cannot be "
+            "told",
+            data.test,
+        )
+    own = [
+        (part, [item.document for item in _read(part, data.corpora)])
+        for part in data.parts
+        if not part.corpus.startswith(PREFIX)
+    ]
+    for part, documents in own:
+        _warn_of_silence(part, documents, task)
+    for (one, first), (other, second) in combinations(own, 2):
+        shared = find_shared(second, first)
+        both = "both" in (one.annotates, other.annotates) or one.annotates == other.annotates
+        if shared and both and VOTES not in shared.meta:
             log.warning(
-                "%s: holds document %r of %s too; it is learnt twice", other, shared.id, one
+                "%s: holds document %r of %s too; it is learnt twice",
+                other.corpus,
+                shared.id,
+                one.corpus,
             )
 
 
@@ -108,8 +118,7 @@ def load_windows(
     Raises:
         DataError: a corpus is missing, has an error, or says nothing of what the task learns.
     """
-    for part in data.parts:
-        _warn_of_silence(part, _read(part, data.corpora), settings.task)
+    _warn(data, settings.task)
     mapped = []
     for part, (share, read) in product(data.parts, _spellings(settings, options)):
         windows = _windows_of(part, data.corpora, tokenizer, read)
@@ -139,13 +148,12 @@ def check_taught(windows: Dataset, task: Task) -> None:
             )
 
 
-def _warn_of_silence(part: MixturePart, documents: Sequence[Annotated], task: Task) -> None:
+def _warn_of_silence(part: MixturePart, documents: Sequence[Document], task: Task) -> None:
     """Tell of a file of ours in which nothing is marked of a kind: maybe nobody looked for it."""
-    own = [item.document for item in documents if not item.source]
-    if task != "joint" or not own or part.annotates != "both":
+    if task != "joint" or part.annotates != "both":
         return
-    mentions = any(document.entities for document in own)
-    events = any(sentence.events for document in own for sentence in document.sentences)
+    mentions = any(document.entities for document in documents)
+    events = any(sentence.events for document in documents for sentence in document.sentences)
     for marked, kind, other in ((mentions, "entities", "events"), (events, "events", "entities")):
         if not marked:
             log.warning(

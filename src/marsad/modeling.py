@@ -136,7 +136,7 @@ class PlainNames:
 
 
 def plain_names(task: Task, encoder: PreTrainedModel) -> PlainNames | None:
-    """Return transformers' own names; None where it has no class for the model, as for joint ones.
+    """Return transformers' own names, or None for a joint model, which it has no class for.
 
     Raises:
         ModelError: transformers' class of the task has no place for the encoder's heads.
@@ -145,8 +145,6 @@ def plain_names(task: Task, encoder: PreTrainedModel) -> PlainNames | None:
     base = f"{encoder.base_model_prefix}."
     if task == "ner":
         rename = {"encoder.": base, "tags.": "classifier."}
-        if not _is_linear_on_tokens(encoder):
-            return None
         return PlainNames(f"{family}ForTokenClassification", rename)
     if task == "events":
         if family != "Bert":
@@ -175,6 +173,8 @@ def _is_linear_on_tokens(encoder: PreTrainedModel) -> bool:
 def save_model(model: MarsadModel, folder: ModelFolder, settings: ModelSettings) -> None:
     """Write weights and ``config.json``; the heads that transformers has no name for go apart."""
     plain = plain_names(model.task, model.encoder)
+    if model.task == "ner" and not _is_linear_on_tokens(model.encoder):
+        plain = None
     state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     config = model.encoder.config.to_dict() | {SETTINGS_KEY: settings.to_config()}
     if plain is None:
@@ -198,8 +198,10 @@ def load_model(folder: ModelFolder, settings: ModelSettings) -> MarsadModel:
         ModelError: weights are missing, damaged or of another shape.
     """
     weights = folder.require("weights", "train it, or load one of its ONNX files")
-    encoder = without_pooler(AutoModel.from_config(AutoConfig.from_pretrained(folder.path)))  # type: ignore[no-untyped-call]
-    plain = plain_names(settings.task, encoder)
+    config = AutoConfig.from_pretrained(folder.path)
+    encoder = without_pooler(AutoModel.from_config(config))  # type: ignore[no-untyped-call]
+    own = config.architectures == [ARCHITECTURE]
+    plain = None if own else plain_names(settings.task, encoder)
     try:
         state = load_file(weights)
         if plain is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from marsad.benchmarks import Benchmark
-from marsad.calibration import Abstention, read_calibration
+from marsad.calibration import Abstention, Calibration, read_calibration
 from marsad.choosing import read_seeds
 from marsad.config import RunConfig, load_config, with_values
 from marsad.errors import ConfigError, DataError, ModelError
@@ -133,12 +133,20 @@ def _check_calibrations(folders: Sequence[ModelFolder], file: str) -> None:
     """
     first, *others = (read_calibration(folder, file) for folder in folders)
     for folder, own in zip(folders[1:], others, strict=True):
-        withheld = (own.abstain == Abstention(), first.abstain == Abstention())
-        if own.fitted_on != first.fitted_on or withheld[0] != withheld[1]:
+        if _said_of(own) != _said_of(first):
             raise ConfigError(
-                f"{folder.path}: calibrated otherwise than {folders[0].path}; runs of a spread may "
-                "differ in their seed alone; run `marsad calibrate` on each with the same options"
+                f"{folder.path}: calibrated otherwise than {folders[0].path} "
+                f"({' and '.join(_said_of(own))}, not {' and '.join(_said_of(first))}); "
+                "run `marsad calibrate` on each with the same options"
             )
+
+
+def _said_of(calibration: Calibration) -> tuple[str, str]:
+    """Return what of a calibration the runs of a spread must share."""
+    on = calibration.fitted_on or "nothing"
+    path = str(Path(on).resolve()) if Path(on).exists() else on
+    withheld = "all reported" if calibration.abstain == Abstention() else "some withheld"
+    return f"on {path}", withheld
 
 
 def _run_file(folder: ModelFolder) -> Path:

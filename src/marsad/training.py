@@ -74,6 +74,7 @@ def train(
         TrainingError: the loss became no number, or memory or disk ran out.
     """
     ModelFolder(config.output).refuse_strangers(config.encoder)
+    check_weights(config)
     dev = open_benchmark(config.data.dev, source=config.data.corpora)
     check_dev(dev, config.task)
     record = run_record(config)
@@ -124,6 +125,20 @@ def _train(
             save_run(model, config, settings, encoder, calibration, checkpoints)
             checkpoints.remove()
     return ModelFolder(config.output)
+
+
+def check_weights(config: RunConfig) -> None:
+    """Refuse weights under which a head that the task needs would learn nothing.
+
+    Raises:
+        ConfigError: one is 0.
+    """
+    for key, other in (("entity_weight", "events"), ("event_weight", "ner")):
+        if config.task != other and not getattr(config.loss, key):
+            hint = f", or set task: {other}" if config.task == "joint" else ""
+            raise ConfigError(
+                f"loss.{key}: 0 teaches nothing of what task {config.task} learns; raise it{hint}"
+            )
 
 
 def check_dev(dev: Benchmark, task: Task) -> None:

@@ -223,7 +223,11 @@ def test_what_an_option_needs_and_what_befell_another_process_are_one_line(tmp_p
     for error, line in (
         (RuntimeError("InvalidCxxCompiler: No working C++ compiler found in …"), "train.compile: "),
         (RuntimeError("[../gloo/transport/tcp/pair.cc:5] Connection closed by peer"), "another "),
-        (distributed.DistNetworkError("the client socket has failed"), "another process of the "),
+        (distributed.DistNetworkError("listen on port 7: EADDRINUSE"), "the port at which "),
+        (
+            distributed.DistNetworkError("the client socket\nhas failed"),
+            r"the processes of the run cannot meet \(the client socket\)",
+        ),
     ):
         with (
             pytest.raises(TrainingError, match=f"^{line}.*; nothing was saved"),

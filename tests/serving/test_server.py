@@ -19,6 +19,7 @@ from marsad.cli import run
 from marsad.document import Document
 from marsad.labels import scheme
 from marsad.model_folder import ModelFolder
+from marsad.serving.server import _listen
 from tests.serving.servers import Server, Start
 
 SECRET = "سرّيّ للغاية"
@@ -307,6 +308,34 @@ def test_the_port_that_was_free_is_told(folder: ModelFolder):
             assert httpx.get(f"{address}/healthz", timeout=60).status_code == 200
         finally:
             process.kill()
+
+
+def test_all_addresses_of_a_host_are_listened_at():
+    addresses = {own[4][0] for own in socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)}
+    with contextlib.ExitStack() as held:
+        listening = [held.enter_context(own) for own in _listen("localhost", 0)]
+        assert {own.getsockname()[0] for own in listening} <= addresses
+        assert len({own.getsockname()[1] for own in listening}) == 1
+        if {own.family for own in listening} == {socket.AF_INET, socket.AF_INET6}:
+            assert len(listening) == len(addresses)
+
+
+def test_a_client_that_reads_slowly_gets_its_answer(start: Start):
+    server = start("--timeout", "2", "--max-body", "8000000")
+    body = json.dumps({"text": TEXT, "meta": {"a": "x" * 5_000_000}}).encode()
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with socket.socket() as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.settimeout(60)
+        wire.connect(("127.0.0.1", server.port))
+        wire.sendall(
+            head + b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        )
+        taken = 0
+        while more := len(wire.recv(65_536)):
+            taken += more
+            time.sleep(0.1)
+    assert taken > len(body)
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 70, "no-such-host.invalid"])

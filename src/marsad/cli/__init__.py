@@ -77,7 +77,8 @@ def run(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 2 for wrong input, 1 for a fault of ours."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
-            stream.reconfigure(encoding="utf-8")  # as files are written; others lack our letters
+            # As files are written; others lack our letters.
+            stream.reconfigure(encoding="utf-8", errors=stream.errors)
     try:
         code = app(args=arguments, standalone_mode=False)
     except MarsadError as error:

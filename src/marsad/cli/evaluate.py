@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from marsad.errors import ConfigError
+from marsad.errors import ConfigError, MarsadError
 
 if TYPE_CHECKING:
     from marsad.benchmarks import Benchmark
@@ -124,7 +124,7 @@ def _warn(folder: "ModelFolder", data: str, calibration: "Calibration | None") -
     from marsad.card_writing import SEEN, seen_before
     from marsad.config import load_config
 
-    with contextlib.suppress(ConfigError):  # of a version that knew other keys
+    with contextlib.suppress(MarsadError):  # what it learnt from has changed, or its keys have
         fitted = [calibration] if calibration else []
         if folder["run"].exists() and seen_before(load_config(folder["run"]), fitted, [data]):
             typer.echo(f"marsad: {data}: these figures {SEEN}", err=True)

@@ -61,15 +61,22 @@ def train(
 
 
 def _train(run: "RunConfig", restart: bool) -> None:
+    from marsad.benchmarks import open_benchmark
     from marsad.finished_runs import best_scoring
     from marsad.training import train as train_model
 
     folder = train_model(run, restart=restart)
     best = best_scoring(folder)
-    for figure, found in (("eval_entity_f1", "mention"), ("eval_event_f1", "event")):
-        if best.get(figure) == 0:
+    dev = open_benchmark(run.data.dev, source=run.data.corpora).documents
+    mentions = any(document.entities for document in dev)
+    events = any(sentence.events for document in dev for sentence in document.sentences)
+    for figure, marked, what in (
+        ("eval_entity_f1", mentions, "mention"),
+        ("eval_event_f1", events, "event"),
+    ):
+        if marked and best.get(figure) == 0:
             typer.echo(
-                f"marsad: no {found} of data.dev was found; train longer, or on more documents",
+                f"marsad: no {what} of data.dev was found; train longer, or on more documents",
                 err=True,
             )
     typer.echo(f"{folder.path}: trained; next: marsad export {folder.path}")

@@ -1,5 +1,6 @@
 """The process: the app under uvicorn."""
 
+import errno
 import json
 import logging
 import os
@@ -44,23 +45,33 @@ def run(
         http=Connection.patient(limits.seconds),
         access_log=False,
         log_level="warning",
-        timeout_graceful_shutdown=int(limits.seconds) + 1,
+        timeout_graceful_shutdown=2 * int(limits.seconds) + 2,
         server_header=False,
     )
     taken = f"[{host}]" if ":" in host else host
-    log.info(json.dumps({"listening": f"http://{taken}:{listening.getsockname()[1]}"}))
-    uvicorn.Server(config).run(sockets=[listening])
+    log.info(json.dumps({"listening": f"http://{taken}:{listening[0].getsockname()[1]}"}))
+    uvicorn.Server(config).run(sockets=listening)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Listen, before uvicorn does: it would end the process with lines of its own if it could not.
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Listen at all addresses of a host, before uvicorn does.
+
+    It would end the process with lines of its own if it could not.
 
     Raises:
         ConfigError: nothing can listen there.
     """
+    listening: list[socket.socket] = []
     try:
-        kind = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=kind)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for kind, address in dict.fromkeys((kind, own[0]) for kind, *_, own in found):
+            same = listening[0].getsockname()[1] if listening else port  # also where any was asked
+            try:
+                listening.append(socket.create_server((address, same), family=kind))
+            except OSError as error:
+                if not listening or error.errno == errno.EADDRINUSE:
+                    raise
+        return listening
     except (OSError, UnicodeError) as error:  # the latter of a name that can be no host's
         number = getattr(error, "errno", None) or 0  # below 0 where the host's name is the trouble
         reason = os.strerror(number) if number > 0 else getattr(error, "strerror", "no host's name")
