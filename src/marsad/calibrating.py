@@ -29,7 +29,7 @@ from marsad.calibration import (
 from marsad.config import RunConfig, load_config
 from marsad.corpus import find_shared, read_corpus
 from marsad.decisions import Judgement, decide_types
-from marsad.document import VOTES, Document
+from marsad.document import SCORE_DIGITS, VOTES, Document
 from marsad.errors import ConfigError, DataError, ModelError
 from marsad.labels import scheme
 from marsad.metrics import read_metrics, write_metrics
@@ -146,7 +146,7 @@ def _level(probabilities: Floats, holds: Bools, most_risk: float | None) -> floa
     """Return the level that keeps the risk; 0 where none is wanted or nothing is claimed."""
     if most_risk is None or not len(holds):
         return 0.0
-    return level_for_risk(probabilities, holds, most=most_risk)
+    return level_for_risk(probabilities.round(SCORE_DIGITS), holds, most=most_risk)
 
 
 def calibrate(
