@@ -25,6 +25,7 @@ HOSTILE = """<img src=x onerror="document.title='run'"> قصفت طائرة <b>�
 </article><script>document.title='run'</script> &amp; 😀 وقتل 3 مدنيين في درعا يوم الأربعاء."""
 
 Page = sync_api.Page
+PATIENCE = 30_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +213,8 @@ def test_a_file_is_opened_or_dropped_and_names_the_document(page: Page, tmp_path
     good.write_text(ARTICLE, encoding="utf-8")
     bad.write_bytes("درعا".encode("cp1256"))
     page.set_input_files("#file", good)
-    page.wait_for_function("document.getElementById('text').value.length > 100")
+    # Not by a predicate in a string: looked at again later, it would need what the policy forbids.
+    sync_api.expect(page.locator("#text")).not_to_have_value("", timeout=PATIENCE)
     with page.expect_response("**/v1/predict") as answer:
         page.click("button[type=submit]")
     assert answer.value.json()["documents"][0]["id"] == "خبر"
@@ -226,7 +228,7 @@ def test_a_file_is_opened_or_dropped_and_names_the_document(page: Page, tmp_path
         "new DragEvent('drop', {dataTransfer: files, bubbles: true, cancelable: true})) }",
         "درعا البلد",
     )
-    page.wait_for_function("document.getElementById('text').value === 'درعا البلد'")
+    sync_api.expect(page.locator("#text")).to_have_value("درعا البلد", timeout=PATIENCE)
     assert page.locator("#problem").is_hidden()
 
 
