@@ -133,23 +133,20 @@ def _check(
     about = f"{name}, {len(drawn.documents)} of {len(benchmark.documents)} {benchmark.unit}"
     if sample is not None or tolerance:
         about += "; not its trust, mistakes and parts"
-    if problem := _misstated(name, own, again, benchmark):
-        pass
-    elif again.data_sha256 != own.data_sha256:
-        problem = "the data are other than those that were scored"
-    elif again.model != own.model:
-        problem = f"the figures are of another {own.read_with}"
-    else:
-        problem = _inconsistent(own)
-        if not problem and sample is None:
-            problem = _differing_figures(asdict(own), asdict(again), tolerance)
-        if not problem and (sample is not None or tolerance):
-            problem = _differing_documents(own, again, tolerance)
+    problem = _misstated(name, own, again, benchmark) or _inconsistent(own)
+    if not problem and sample is None:
+        problem = _differing_figures(asdict(own), asdict(again), tolerance)
+    if not problem and (sample is not None or tolerance):
+        problem = _differing_documents(own, again, tolerance)
     return Check(about, problem, again=True)
 
 
 def _misstated(name: str, own: Evaluation, again: Evaluation, benchmark: Benchmark) -> str:
-    """Name the first thing that the record says of the data, or of their scoring, and is not so."""
+    """Name the first thing that is not as the record says: of data, model and way of scoring."""
+    if again.data_sha256 != own.data_sha256:
+        return "the data are other than those that were scored"
+    if again.model != own.model:
+        return f"the figures are of another {own.read_with}"
     ids = tuple(document.id for document in benchmark.documents)
     whole = replace(again, data=name, documents=ids)
     for key in ("data", "unit", "ruler", "scheme", "scorer", "defects", "documents"):
